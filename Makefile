@@ -1,0 +1,102 @@
+# Everything a person types here. Works with GNU make 3.81 and later; needs Python 3.11, 3.12 or 3.13 and nothing else.
+#
+#   make demo PYTHON=/path/to/python3.12     choose the interpreter yourself (after make clean, if .venv exists)
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+CODE := flows tasks models sql tests $(wildcard benchmarks)
+
+# An interpreter must run, not merely exist: version managers leave stubs that fail when called.
+PYTHON ?=
+CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3)
+USABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+GOAL := $(or $(firstword $(MAKECMDGOALS)),setup)
+define FIND_PYTHON
+	for candidate in $(CANDIDATES); do \
+		"$$candidate" -c '$(USABLE)' >/dev/null 2>&1 && command -v "$$candidate" && exit 0; \
+	done; \
+	echo "No Python 3.11, 3.12 or 3.13 with its venv module was found (tried: "$(CANDIDATES)")." >&2; \
+	echo "Install one (on Debian and Ubuntu with python3-venv) or name it: make $(GOAL) PYTHON=/path/to/python3.12" >&2; \
+	exit 1
+endef
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
+PRINT_EXTRA := import sys, tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*project["optional-dependencies"][sys.argv[1]], sep="\n")
+
+.PHONY: help python setup demo test test-slow check lint format lock clean
+
+help: ## list these targets
+	@echo "make TARGET, where TARGET is one of"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 14
+
+python: ## say which interpreter .venv is made with
+	@$(FIND_PYTHON)
+
+setup: .venv/.project ## build .venv with the exact packages of requirements.lock
+
+demo: setup ## see three nights of a made-up shop, one of them bad
+	@echo "==> Running the demo"
+	@$(BIN)/nightly demo
+
+test: setup ## run the tests, without the slow ones
+	@echo "==> Running the tests"
+	@$(BIN)/python -m pytest
+
+test-slow: setup ## run all tests, the slow ones too
+	@echo "==> Running all tests, the slow ones too"
+	@$(BIN)/python -m pytest -m "slow or not slow"
+
+check: lint test ## everything that must hold before a change is merged: lint, then test
+
+lint: setup ## format, style, types, import contracts and SQL style; changes nothing
+	@echo "==> Format (ruff format --check)"
+	@$(BIN)/ruff format --quiet --check $(CODE) || { echo "Run 'make format'."; exit 1; }
+	@echo "==> Style (ruff check)"
+	@$(BIN)/ruff check --quiet $(CODE)
+	@echo "==> Types (mypy)"
+	@$(BIN)/mypy
+	@echo "==> Import contracts (lint-imports)"
+	@$(BIN)/lint-imports --no-logo
+	@echo "==> SQL (sqlfluff lint)"
+	@$(BIN)/sqlfluff lint sql
+
+format: setup ## put the code into shape: formatting, import order, safe fixes
+	@echo "==> Formatting"
+	@$(BIN)/ruff check --quiet --fix-only $(CODE)
+	@$(BIN)/ruff format --quiet $(CODE)
+
+lock: ## write the lock files again from pyproject.toml (needs uv; newer versions with LOCK_FLAGS=--upgrade)
+	@command -v uv >/dev/null 2>&1 || { echo "make lock needs uv, which was not found."; echo "Install it (pip install uv) and try again."; exit 1; }
+	@echo "==> Locking the runtime and the tools"
+	@$(UV_COMPILE) pyproject.toml --extra test --extra check --extra build --output-file requirements.lock
+	@for extra in bench gpu; do \
+		echo "==> Locking what $$extra adds"; \
+		uv run --quiet --no-project --python 3.11 python -c '$(PRINT_EXTRA)' $$extra | \
+			$(UV_COMPILE) --constraints requirements.lock --output-file requirements-$$extra.lock - || exit 1; \
+	done
+
+clean: ## remove .venv and everything the tools left behind
+	@echo "==> Removing .venv, caches and build leftovers"
+	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps are written last, so an interrupted setup starts over. A new lock builds .venv anew; a new pyproject.toml
+# installs only the project itself again.
+.venv/.packages: requirements.lock
+	@python=$$($(FIND_PYTHON)) && \
+	echo "==> Creating .venv with $$("$$python" --version)" && \
+	"$$python" -m venv --clear .venv
+	@echo "==> Installing the packages of requirements.lock: about 3 GB on disk, one to five minutes"
+	@$(PIP) install -qq --require-hashes --only-binary :all: -r requirements.lock
+	@touch $@
+
+.venv/.project: .venv/.packages pyproject.toml
+	@echo "==> Installing nightly-recs itself"
+	@$(PIP) install -qq --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,1 @@
+"""What runs, in which order: the night, its flows, their settings and the command line."""

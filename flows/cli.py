@@ -1,0 +1,166 @@
+"""The command line: each verb reads its settings, runs something of flows/ and says how it ended.
+
+Only the standard library and cyclopts are imported up here: `nightly --help` answers before a heavy library would have loaded.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import App, Group, Parameter
+
+if TYPE_CHECKING:
+    from flows.attempt import Ending, Options
+    from flows.settings import Settings
+
+app = App(name="nightly", help="Turn a shop's interactions into verified top-K recommendation tables, night after night.")
+imports = App(name="import", help="Bring a published dataset into the inbox.")
+app.command(imports)
+_running = Group("This run")
+
+Workspace = Annotated[Path, Parameter(name=["--workspace", "-w"], help="The workspace folder.")]
+RunDate = Annotated[date | None, Parameter(help="The night's date, YYYY-MM-DD; default: today, UTC.", group=_running)]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as one JSON object.")]
+Replace = Annotated[bool, Parameter(negative="", help="Replace the tables of a date that is published and would change.", group=_running)]
+AllowVolume = Annotated[bool, Parameter(negative="", help="Accept a delivery far smaller or larger than usual.", group=_running)]
+IfNew = Annotated[bool, Parameter(negative="", help="End `skipped` when nothing new was delivered.", group=_running)]
+OnBadFile = Annotated[
+    Literal["stop", "set_aside"] | None, Parameter(help="Whether an unreadable file stops the night or is set aside.", group=_running)
+]
+
+
+def main() -> None:
+    """Run the command line and exit with the ending's code."""
+    from flows.console import guarded
+
+    sys.exit(guarded(app))
+
+
+@app.command
+def init(folder: Path) -> int:
+    """Lay out a new workspace, with a nightly.toml that shows every setting."""
+    import os
+
+    from flows.console import say
+    from flows.settings import default_file
+    from tasks.workspace import Workspace as Layout
+
+    Layout(folder.resolve()).create(default_file(threads=os.cpu_count() or 1))
+    inbox = folder / "inbox" / "interactions"
+    say(f"Workspace ready: {folder}\nNext: put a file of interactions into {inbox}, then: nightly run --workspace {folder}")
+    return 0
+
+
+@imports.command
+def movielens(path: Path, *, workspace: Workspace = Path()) -> int:
+    """Bring any published MovieLens layout (100k, 1m, 10m, latest, 20m-32m; folder or zip) into the inbox."""
+    from flows.console import imported
+    from flows.settings import set_in_file
+    from tasks.movielens import import_movielens
+    from tasks.workspace import Workspace as Layout
+
+    layout = Layout(workspace.resolve())
+    layout.require()
+    found = import_movielens(path, layout.root / "inbox")
+    set_in_file(layout.settings_file, "events", "positive_from", found.positive_from)
+    imported(found, workspace)
+    return 0
+
+
+@app.command
+def run(
+    *,
+    workspace: Workspace = Path(),
+    run_date: RunDate = None,
+    replace: Replace = False,
+    allow_volume: AllowVolume = False,
+    if_new: IfNew = False,
+    on_bad_file: OnBadFile = None,
+    json: Json = False,
+) -> int:
+    """Run one night: take in what was delivered, train, judge, and publish tonight's tables if they pass."""
+    from flows.attempt import Options
+    from flows.console import command_line, finish
+
+    options = Options(replace=replace, if_new=if_new, allow_volume=allow_volume)
+    settings = _settings(workspace, on_bad_file)
+    return finish(_run(workspace, run_date, settings, options, on_bad_file, command_line()), json)
+
+
+@app.command
+def backfill(
+    *,
+    workspace: Workspace = Path(),
+    first: Annotated[date, Parameter(name="--from", help="First date, included.")],
+    last: Annotated[date, Parameter(name="--to", help="Last date, included.")],
+    replace: Replace = False,
+    json: Json = False,
+) -> int:
+    """Run the nights of a range of dates, in order, each as of its own date."""
+    from flows.attempt import Options
+    from flows.backfill import run_backfill
+    from flows.console import command_line, finish_all
+
+    return finish_all(
+        run_backfill(workspace, first, last, _settings(workspace, None), Options(replace=replace), command=command_line()), json
+    )
+
+
+@app.command
+def status(*, workspace: Workspace = Path(), json: Json = False) -> int:
+    """Say what is served, how old it is, and how the last attempts ended."""
+    from flows.status import show_status
+
+    return show_status(workspace, json)
+
+
+@app.command
+def demo(
+    *, workspace: Annotated[Path, Parameter(name=["--workspace", "-w"], help="Where the demo shop goes.")] = Path("nightly-demo")
+) -> int:
+    """Generate a small shop and run three of its nights, one of them with a bad delivery that is held."""
+    from flows.demo import run_demo
+
+    return run_demo(workspace)
+
+
+def _settings(workspace: Path, on_bad_file: str | None) -> Settings:
+    from flows.settings import load_settings
+    from tasks.workspace import Workspace as Layout
+
+    Layout(workspace.resolve()).require()
+    return load_settings(workspace.resolve(), **({"source": {"on_bad_file": on_bad_file}} if on_bad_file else {}))
+
+
+def _run(
+    workspace: Path,
+    run_date: date | None,
+    settings: Settings,
+    options: Options,
+    on_bad_file: Literal["stop", "set_aside"] | None,
+    command: str,
+) -> Ending:
+    """Run directly, or as a Prefect flow run where PREFECT_API_URL names a living API; a dead one never keeps a night from running."""
+    import os
+
+    from flows.nightly import run_night
+
+    address = os.environ.get("PREFECT_API_URL")
+    if address:
+        from flows.prefect_api import api_is_alive
+
+        if api_is_alive(address):
+            from flows.deployments import run_recorded
+
+            return run_recorded(workspace, run_date, options, on_bad_file, command)
+        from flows.console import warn
+
+        warn(f"not recorded in Prefect: no API answers at {address}")
+    return run_night(workspace, run_date, settings, options, command=command)
+
+
+if __name__ == "__main__":
+    main()

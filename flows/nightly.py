@@ -1,0 +1,87 @@
+"""The whole night on one screen: read this file first.
+
+What surrounds it (the lock, the identity of the run, its ending and its record) is `flows.attempt`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from flows.attempt import Ending, Options, attempted
+from flows.settings import Settings
+from tasks.blend import blend
+from tasks.check import check
+from tasks.evaluate import Evaluated, evaluate
+from tasks.gate import Gated, gate
+from tasks.ingest import Delivered, ingest, keep
+from tasks.night import Night, Runner, plain
+from tasks.prepare import Prepared, prepare
+from tasks.publish import publish
+from tasks.refit import Refitted, refit
+from tasks.refusals import NightHeldError
+from tasks.score import score
+from tasks.stage import stage
+from tasks.train import train
+from tasks.validate import validate
+
+
+def night(at: Night, settings: Settings, options: Options, step: Runner) -> None:
+    """Turn the interactions known on the night's date into that night's tables."""
+    learned = learn(at, settings, options, step)
+    scored = step(score, at, learned.prepared, learned.refitted, settings.score, settings.train.popularity, learned.delivered.id_types)
+    checked = step(check, at, learned.delivered, scored, settings.warehouse)
+    step(
+        publish,
+        at,
+        learned.delivered,
+        learned.prepared,
+        learned.evaluated,
+        learned.gated,
+        learned.refitted,
+        checked,
+        settings.model_dump(mode="json"),
+    )
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The receipts of a night up to the models that may be published."""
+
+    delivered: Delivered
+    prepared: Prepared
+    evaluated: Evaluated
+    gated: Gated
+    refitted: Refitted
+
+
+def learn(at: Night, settings: Settings, options: Options, step: Runner) -> Learned:
+    """Train and judge tonight's models; raises NightHeldError where the gate says HOLD."""
+    delivered, prepared = take_in(at, settings, options, step)
+    trained = step(train, at, prepared, settings.train)
+    blended = step(blend, at, prepared, trained, settings.blend, settings.judging)
+    evaluated = step(evaluate, at, prepared, trained, blended, settings.evaluate, settings.judging, settings.gate)
+    gated = step(gate, at, evaluated, settings.gate)
+    if not gated.publish:
+        raise NightHeldError(
+            "the gate", "models fit to replace what is served", gated.reason, "read the report; the last good table stays served"
+        )
+    return Learned(delivered, prepared, evaluated, gated, step(refit, at, prepared, blended, gated, settings.train))
+
+
+def take_in(at: Night, settings: Settings, options: Options, step: Runner) -> tuple[Delivered, Prepared]:
+    """Take in what was delivered, prove it fit, and bring everything known into the form models learn from."""
+    delivered = step(ingest, at, settings.source, settings.volume, options.allow_volume)
+    staged = step(stage, at, delivered, settings.source, settings.events, settings.warehouse)
+    validated = step(validate, at, delivered, staged, settings.validation, settings.warehouse)
+    kept = step(keep, at, delivered, validated)
+    prepared = step(
+        prepare, at, delivered, kept, settings.events, settings.holdout, settings.segments, settings.features, settings.warehouse
+    )
+    return delivered, prepared
+
+
+def run_night(root: Path, run_date: date | None, settings: Settings, options: Options, runner: Runner = plain, command: str = "") -> Ending:
+    """Run one night in a workspace and say how it ended; foreseen refusals are endings, not exceptions."""
+    return attempted(night, root, run_date, settings, options, runner, command=command)

@@ -1,0 +1,153 @@
+"""Everything that can be set: each config beside what it configures, gathered here; flag > environment > nightly.toml > default."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from models.blend_training import BlendConfig
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from models.compute import ComputeConfig
+from models.holdout import HoldoutConfig
+from models.verdict import GateConfig
+from tasks.blend import JudgingConfig
+from tasks.evaluate import EvaluateConfig
+from tasks.ingest.delivery import SourceConfig
+from tasks.ingest.volume import VolumeConfig
+from tasks.prepare import FeatureConfig, SegmentConfig
+from tasks.refusals import UsageError
+from tasks.score import ScoreConfig
+from tasks.stage import EventsConfig
+from tasks.storage import canonical_json, text_hash
+from tasks.train import TrainConfig
+from tasks.validate import ValidateConfig
+from tasks.warehouse import WarehouseConfig
+
+PREFIX = "NIGHTLY__"
+
+
+class Settings(BaseSettings):
+    """All settings of a workspace."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    seed: int = Field(20261121, ge=0)
+    """Where all randomness begins."""
+
+    source: SourceConfig = SourceConfig()
+    volume: VolumeConfig = VolumeConfig()
+    events: EventsConfig = EventsConfig()
+    validation: ValidateConfig = ValidateConfig()
+    holdout: HoldoutConfig = HoldoutConfig()
+    segments: SegmentConfig = SegmentConfig()
+    features: FeatureConfig = FeatureConfig()
+    train: TrainConfig = TrainConfig()
+    blend: BlendConfig = BlendConfig()
+    judging: JudgingConfig = JudgingConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    gate: GateConfig = GateConfig()
+    score: ScoreConfig = ScoreConfig()
+    compute: ComputeConfig = ComputeConfig()
+    warehouse: WarehouseConfig = WarehouseConfig()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put flags before the environment, the environment before the file."""
+        del dotenv_settings, file_secret_settings  # pydantic hands them over by name; a workspace has neither
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def fingerprint(self) -> str:
+        """Hash what decides tonight's bytes; what the warehouse may use of the machine does not, nor what a bad file does to the run."""
+        deciding = self.model_dump(mode="json", exclude={"warehouse": True, "source": {"on_bad_file"}})
+        return text_hash(canonical_json(deciding))
+
+
+def load_settings(root: Path, **flags: Any) -> Settings:
+    """Read the settings of a workspace; raises UsageError that names an unknown or unfit key and where it stands."""
+    file = root / "nightly.toml"
+    _refuse_unknown_environment()
+
+    class Here(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    try:
+        return Settings.model_construct(**dict(Here(**flags)))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(str(file), "valid TOML", str(error), "correct the line named") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        expected = "a known setting" if first["type"] == "extra_forbidden" else first["msg"]
+        raise UsageError(
+            f"setting {key}", expected, json.dumps(first["input"], default=str), f"correct it in {file}, {PREFIX}* or the flag"
+        ) from error
+
+
+def _refuse_unknown_environment() -> None:
+    for name in sorted(os.environ):
+        section = name.removeprefix(PREFIX).split("__")[0].lower()
+        if name.startswith(PREFIX) and section not in Settings.model_fields:
+            raise UsageError(f"environment variable {name}", f"{PREFIX}<SECTION>__<KEY>", f"no section {section}", "unset or correct it")
+
+
+def default_file(threads: int) -> str:
+    """Write a nightly.toml that shows every setting with its meaning and default, commented out, but for the number of threads.
+
+    Threads are part of a night's identity (LAPACK gives other bytes at other thread counts), so a workspace fixes them once.
+    """
+    lines = ["# Settings of this workspace. Every line that is commented out shows the default.", ""]
+    lines += _lines(Settings, {"compute.threads": threads}, "")
+    return "\n".join(lines) + "\n"
+
+
+def set_in_file(file: Path, section: str, key: str, value: Any) -> None:
+    """Set one value in a nightly.toml in place, keeping all else as it is."""
+    before, heading, after = file.read_text().partition(f"[{section}]\n")
+    pattern = re.compile(rf"^(# )?{re.escape(key)} =.*$", re.MULTILINE)
+    if not heading or not pattern.search(after):
+        raise UsageError(str(file), f"a line for {key} under [{section}]", "none", f"add it by hand: {key} = {json.dumps(value)}")
+    file.write_text(before + heading + pattern.sub(f"{key} = {json.dumps(value)}", after, count=1))
+
+
+def _lines(config: type[BaseModel], given: dict[str, Any], section: str) -> list[str]:
+    plain, tables = [], []
+    for name, field in config.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        if isinstance(default, BaseModel):
+            table = f"{section}.{name}" if section else name
+            tables += [f"[{table}]", f"# {type(default).__doc__}", *_lines(type(default), given, table)]
+            continue
+        path = f"{section}.{name}" if section else name
+        plain += [f"# {line}" for line in (field.description or "").splitlines()]
+        plain.append(f"{name} = {_toml(given[path])}" if path in given else f"# {name} = {_toml(default)}")
+    return [*plain, "", *tables]
+
+
+def _toml(value: Any) -> str:
+    if value is None:
+        return "(unset)"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(part) for part in value) + "]"
+    return json.dumps(value, default=str)

@@ -1,0 +1,150 @@
+"""Alternating least squares for implicit feedback: users and items as vectors whose product is the score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
+from models.collaborative.least_squares import Factors, Ridge, solve, turned
+from models.scorer import Family, Progress, TrainingData, UserBlock, silent
+
+LAYOUTS = {
+    "vectors": Layout(np.float32, ("items", "factors")),
+    "spectrum": Layout(np.float64, ("factors",)),
+    "knows_item": Layout(np.bool_, ("items",)),
+    "loss": Layout(np.float64, ("iterations",)),
+}
+
+
+class AlsConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """How finely taste is described, and how much a like counts against all that was not touched."""
+
+    embedding_size: int = Field(128, ge=1)
+    """Numbers that describe a taste; more of them tell narrower tastes apart."""
+
+    alpha: float = Field(20.0, gt=0)
+    """Confidence that a like adds to the confidence of one that every pair has, touched or not."""
+
+    reg: float = Field(0.03, gt=0)
+    """L2 penalty on a vector for each unit of confidence its likes add: without it, people with few likes are described too boldly."""
+
+    iterations: int = Field(6, ge=1)
+    """Times that users, then items are solved; ranking quality peaks long before the loss stops falling."""
+
+
+class Als:
+    """Users are folded in from their history each time they are scored (Hu, Koren, Volinsky 2008).
+
+    Only the items' vectors are kept, with the spectrum of their Gram matrix, which is all that folding in needs.
+    """
+
+    name: ClassVar[str] = "als"
+    family: ClassVar[Family] = "collaborative"
+
+    def __init__(self, config: AlsConfig | None = None) -> None:
+        self.config = config or AlsConfig()
+
+    @property
+    def knows_item(self) -> NDArray[np.bool_]:
+        """Mark the items that at least one user liked; (items,)."""
+        return self._knows_item
+
+    def knows_user(self, users: UserBlock) -> NDArray[np.bool_]:
+        """Mark the users who liked at least one known item; (block,)."""
+        return users.history @ self._knows_item.astype(np.float32) > 0
+
+    @property
+    def item_factors(self) -> NDArray[np.float32]:
+        """Return the vectors of the items, zero for unknown ones; (items, factors)."""
+        return self._items.vectors
+
+    def user_factors(self, users: UserBlock) -> NDArray[np.float32]:
+        """Fold users in: their vectors given the items' vectors, zero for unknown users; (block, factors)."""
+        return solve(_among(users.history, self._knows_item), self._items, self._ridge)
+
+    def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:
+        """Solve users and items in turns, from item vectors drawn with the seed."""
+        by_user = data.interactions.positives()
+        by_item = by_user.T.tocsr()
+        by_item.sort_indices()
+        self._knows_item = by_item.getnnz(axis=1) > 0
+        drawn = np.random.default_rng(seed).standard_normal((by_item.shape[0], self.config.embedding_size), dtype=np.float32)
+        vectors = drawn * self._knows_item[:, None] * np.float32(0.1 / np.sqrt(self.config.embedding_size))
+        self._loss: list[float] = []
+        for iteration in range(self.config.iterations):
+            users = turned(solve(by_user, turned(vectors), self._ridge))
+            vectors = solve(by_item, users, self._ridge)
+            self._loss.append(self._loss_per_like(by_user, by_item, users, vectors))
+            progress(f"iteration {iteration + 1} of {self.config.iterations}, loss {self._loss[-1]:.4f}")
+        self._items = turned(vectors)
+        return self
+
+    def score(self, users: UserBlock) -> NDArray[np.float32]:
+        """Multiply the users' vectors with the items'; (block, items)."""
+        return self.user_factors(users) @ self.item_factors.T
+
+    def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the cosine between the vectors of items, (items, others); zero where either is unknown."""
+        return self._directions(items) @ self._directions(others).T
+
+    def curves(self) -> dict[str, list[float]]:
+        """Return the training loss per like after each iteration."""
+        return {"loss": self._loss}
+
+    def save(self, folder: Path) -> None:
+        """Write the items' vectors and what folding in needs."""
+        write_config(folder, self.name, self.config)
+        write_arrays(
+            folder / "items.npz",
+            {
+                "vectors": self._items.vectors,
+                "spectrum": self._items.spectrum,
+                "knows_item": self._knows_item,
+                "loss": np.array(self._loss),
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read back the items' vectors."""
+        scorer = cls(read_config(folder, cls.name, AlsConfig))
+        arrays = read_arrays(folder / "items.npz", LAYOUTS)
+        scorer._items = Factors(arrays["vectors"], arrays["spectrum"])
+        scorer._knows_item = arrays["knows_item"]
+        scorer._loss = arrays["loss"].tolist()
+        return scorer
+
+    @property
+    def _ridge(self) -> Ridge:
+        return Ridge(self.config.alpha, self.config.reg)
+
+    def _directions(self, items: NDArray[np.intp]) -> NDArray[np.float32]:
+        vectors = self.item_factors[items]
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+
+    def _loss_per_like(self, by_user: sp.csr_matrix, by_item: sp.csr_matrix, users: Factors, items: NDArray[np.float32]) -> float:
+        """Return the loss that the iteration ends with, divided by the number of likes.
+
+        A ridge regression that is solved leaves confidence - solution x right-hand side, so no pair needs to be visited again.
+        """
+        confidence = 1 + self.config.alpha
+        explained = confidence * np.vdot(items.astype(np.float64), by_item @ users.vectors)
+        held_back = self._ridge.penalty(by_user) @ np.square(users.vectors, dtype=np.float64).sum(axis=1)
+        return float((confidence * by_item.nnz - explained + held_back) / max(by_item.nnz, 1))
+
+
+def _among(history: sp.csr_matrix, knows_item: NDArray[np.bool_]) -> sp.csr_matrix:
+    """Drop from histories what the model does not know; what remains keeps its columns."""
+    if knows_item.all():
+        return history
+    known = history.copy()
+    known.data *= knows_item[known.indices]
+    known.eliminate_zeros()
+    return known

@@ -1,0 +1,84 @@
+"""How many threads the numeric libraries use, fixed because another number gives other bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from tempfile import TemporaryFile
+from typing import TypeVar
+
+import scipy.linalg  # noqa: F401  # loads SciPy's own BLAS: only libraries that are loaded already can be limited
+from pydantic import BaseModel, Field
+from threadpoolctl import threadpool_info, threadpool_limits
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+
+class ComputeConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """How much of the machine a night computes with."""
+
+    threads: int = Field(2, ge=1)
+    """Threads of BLAS, LAPACK, OpenMP and TensorFlow. A constant, never the number of cores: two machines with this number in common
+    agree to the byte."""
+
+
+@contextmanager
+def limited_threads(config: ComputeConfig) -> Iterator[None]:
+    """Let BLAS, LAPACK and OpenMP use the configured number of threads inside the block, and what they used before after it."""
+    with threadpool_limits(limits=config.threads):
+        yield
+
+
+def side_by_side(work: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
+    """Do independent parts at the same time, as many as BLAS may use threads now, each on one BLAS thread.
+
+    Sparse products use one core by themselves, and BLAS calls too small to be shared are slower on several threads that wait for each
+    other than on one. The bytes do not depend on the number of threads. Where BLAS is limited to one thread already, by a caller who runs
+    threads of its own, the parts are done in turn and no limit is touched: limits hold for the whole process.
+    """
+    threads = max((library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"), default=1)
+    if threads == 1:
+        return [work(part) for part in parts]
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, parts))
+
+
+def configure_tensorflow(config: ComputeConfig, seed: int) -> None:
+    """Make TensorFlow use the configured threads, deterministic kernels and one seed for Python, NumPy and itself.
+
+    TensorFlow fixes its threads when it first computes: a later call in the same process changes the seed and leaves the number, which
+    the deterministic kernels used here do not depend on.
+    """
+    with _chatter_held_back():
+        import keras  # takes seconds to import; only steps that train networks pay for it
+        import tensorflow as tf
+
+        with suppress(RuntimeError):
+            tf.config.threading.set_inter_op_parallelism_threads(config.threads)
+            tf.config.threading.set_intra_op_parallelism_threads(config.threads)
+        tf.config.list_physical_devices()
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(seed)
+
+
+@contextmanager
+def _chatter_held_back() -> Iterator[None]:
+    """Keep what TensorFlow's C++ part writes to stderr while it starts from the operator's eyes, unless it fails.
+
+    It speaks before any setting of its own takes effect (TensorFlow 2.21), of things nobody who reads a night's log can act on.
+    """
+    kept = os.dup(2)
+    with TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,83 @@
+-- One row per delivered interaction, with its verdict: accepted, rejected (and the first rule it broke), duplicate, or waiting
+-- (it happened after tonight's horizon; a later night counts it).
+-- Copies are told by event_id where there is one, else by the whole content; the copy delivered first is kept.
+with
+
+typed as (
+    select
+        raw.delivery,
+        deliveries.sequence,
+        raw.row_number,
+        raw.malformed is not null as is_malformed,
+        raw.user_id as delivered_user_id,
+        raw.item_id as delivered_item_id,
+        try_cast(raw.user_id as user_key) as user_id,
+        try_cast(raw.item_id as item_key) as item_id,
+        raw.occurred_at as delivered_time,
+        utc_time(raw.occurred_at, $source_zone) as occurred_at,
+        time_fault(raw.occurred_at, $source_zone) as time_fault,
+        raw.event_type,
+        raw.value as delivered_value,
+        try_cast(raw.value as double) as value,
+        raw.event_id
+    from raw.interactions as raw
+    inner join raw.deliveries as deliveries using (delivery)
+),
+
+ruled as (
+    select
+        *,
+        case
+            when is_malformed then 'malformed_row'
+            when delivered_user_id is null then 'user_id_missing'
+            when delivered_item_id is null then 'item_id_missing'
+            when coalesce(cast(user_id as varchar), '') <> delivered_user_id then 'user_id_wrong_type'
+            when coalesce(cast(item_id as varchar), '') <> delivered_item_id then 'item_id_wrong_type'
+            when $has_times and delivered_time is null then 'occurred_at_missing'
+            when time_fault is not null then 'occurred_at_' || time_fault
+            when occurred_at > $future_after then 'occurred_at_in_future'
+            when occurred_at < $earliest then 'occurred_at_too_early'
+            when len($event_types) > 0 and not list_contains($event_types, coalesce(event_type, '')) then 'event_type_unknown'
+            when delivered_value is not null and value is null then 'value_unreadable'
+            when not isfinite(value) then 'value_not_finite'
+            when value < 0 or value > $max_value then 'value_out_of_range'
+        end as rule
+    from typed
+),
+
+told_apart as (
+    select
+        *,
+        {'user': user_id, 'item': item_id, 'at': occurred_at, 'type': event_type, 'value': value} as content,
+        first_value(content) over (partition by rule is null, event_id order by sequence, row_number) as first_content,
+        row_number() over (
+            partition by rule is null, event_id, if(event_id is null, content, null)
+            order by sequence, row_number
+        ) as copy
+    from ruled
+),
+
+judged as (
+    select
+        *,
+        coalesce(rule, if(copy > 1 and event_id is not null and content <> first_content, 'event_id_conflict', null)) as broken_rule
+    from told_apart
+)
+
+select
+    delivery,
+    row_number,
+    user_id,
+    item_id,
+    occurred_at,
+    event_type,
+    value,
+    event_id,
+    broken_rule as rule,
+    case
+        when broken_rule is not null then 'rejected'
+        when occurred_at >= $known_until then 'waiting'
+        when copy = 1 then 'accepted'
+        else 'duplicate'
+    end as verdict
+from judged

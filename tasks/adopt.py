@@ -1,0 +1,51 @@
+"""Adopt: take an earlier night's set of models to score tonight's users with."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from models.blend import Blend
+
+from tasks.blend import segment_weights, write_weights
+from tasks.night import Night
+from tasks.prepare import Prepared, training_set
+from tasks.refit import Refitted
+from tasks.refusals import UsageError
+from tasks.storage import link_file
+from tasks.tables import TABLES, write_table
+from tasks.train import FittedModel
+
+
+def adopt(night: Night, _prepared: Prepared, model_version: str) -> Refitted:
+    """Stage an earlier set of models for scoring, with the weights it was published with and no new metrics.
+
+    Raises UsageError where the set is gone, or was made for other user segments.
+    """
+    source = night.workspace.models / model_version
+    if not (source / "card.json").is_file():
+        versions = ", ".join(sorted(path.name for path in night.workspace.models.glob("*") if path.is_dir())) or "none"
+        raise UsageError(f"models/{model_version}", "a kept set of models", f"only {versions}", "name one of these")
+    card = json.loads((source / "card.json").read_text())
+    known = training_set(night)
+    if tuple(card["segment_bounds"]) != known.segments.bounds:
+        found = f"{card['segment_bounds']}, now {list(known.segments.bounds)}"
+        raise UsageError(f"models/{model_version}", "the same [segments] bounds as tonight", found, "set the bounds back for this run")
+    target = night.staging / "models" / "final"
+    files = [path for path in sorted(source.rglob("*")) if path.is_file()]
+    for path in files:
+        link_file(path, target / path.relative_to(source))
+    blend = Blend.from_json((target / "blend.json").read_text())
+    write_weights(night, blend, segment_weights(blend, np.zeros(len(blend.segments), np.int64)))
+    empty = TABLES["metrics"].schema({}, {"run_id": night.run_id})
+    write_table(night.staged_table("metrics"), empty.empty_table(), empty)
+    models = tuple(
+        FittedModel(
+            name=model["name"], family=model["family"], folder=night.workspace.relative(target / model["name"]), seconds=0, curves={}
+        )
+        for model in card["models"]
+    )
+    linked = [target / path.relative_to(source) for path in files] + [night.staged_table(name) for name in ("weights", "metrics")]
+    return Refitted(
+        files=night.hashed(*linked), models=models, model_version=model_version, folder=night.workspace.relative(target), adopted=True
+    )

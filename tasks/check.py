@@ -1,0 +1,105 @@
+"""Check: prove every promise of the published tables on the staged files, before anybody can read them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import sql
+from tasks.ingest import Delivered
+from tasks.night import Night, Receipt
+from tasks.refusals import NightHeldError
+from tasks.score import Scored
+from tasks.tables import TABLES, Table, write_table
+from tasks.warehouse import WarehouseConfig, open_warehouse
+
+log = logging.getLogger("nightly")
+
+STAGED = tuple(name for name in TABLES if name != "runs")
+"""`runs` is written while publishing, since it tells how this attempt went."""
+
+
+class Checked(Receipt, frozen=True):
+    """Every staged table, proven: file -> hash, and how many rows each holds."""
+
+    rows: dict[str, int]
+    checks: tuple[str, ...]
+
+
+def check(night: Night, delivered: Delivered, scored: Scored, limits: WarehouseConfig) -> Checked:
+    """Prove schema, order, finiteness and every promise of the staged tables.
+
+    Raises NightHeldError naming the table, the promise and an example of what breaks it.
+    """
+    with open_warehouse(night, limits) as warehouse:
+        rejects = _rejects(warehouse.table("staging.rejects"), delivered)
+        write_table(night.staged_table("rejects"), rejects, TABLES["rejects"].schema({}, {"run_id": night.run_id}))
+        for name in STAGED:
+            _check_contract(night, TABLES[name], delivered.id_types)
+        available = {name: str(night.staged_table(name)) for name in STAGED} | {"k": scored.k}
+        names = promises()
+        for name in names:
+            violations = warehouse.arrow(f"promises.{name}", **_needed(name, available))
+            if violations.num_rows:
+                raise _broken(night, name, violations)
+    rows = {name: int(pq.read_metadata(night.staged_table(name)).num_rows) for name in STAGED}
+    log.info("check: %d promises hold on %d recommendations", len(names), rows["recommendations"])
+    return Checked(files=night.hashed(*(night.staged_table(name) for name in STAGED)), rows=rows, checks=names)
+
+
+def promises() -> tuple[str, ...]:
+    """Return the names of all promises: files under sql/promises whose select finds what breaks them."""
+    return tuple(
+        sorted(entry.name.removesuffix(".sql") for entry in (resources.files("sql") / "promises").iterdir() if entry.name.endswith(".sql"))
+    )
+
+
+def _needed(name: str, available: Mapping[str, Any]) -> dict[str, Any]:
+    text = sql.read(f"promises.{name}")
+    return {key: value for key, value in available.items() if f"${key}" in text}
+
+
+def _rejects(refused: pa.Table, delivered: Delivered) -> pa.Table:
+    """Add the files that could not be read at all to the refused rows."""
+    files = [
+        {"source": file.source, "source_file": file.name, "delivery": file.sha256}
+        | {"row_number": 0, "rule": "file_unreadable", "raw_row": file.reason}
+        for file in delivered.set_aside
+    ]
+    return pa.concat_tables([refused, pa.Table.from_pylist(files, schema=refused.schema)]) if files else refused
+
+
+def _check_contract(night: Night, table: Table, id_types: Mapping[Any, str]) -> None:
+    path = night.staged_table(table.name)
+    found = pq.read_table(path)
+    expected = table.schema(id_types)
+    if not found.schema.equals(expected):
+        raise NightHeldError(str(path), f"the schema of {table.name}", str(found.schema), "report this as a bug; nothing was published")
+    if found.sort_by([(name, "ascending") for name in table.key]).select(list(table.key)) != found.select(list(table.key)):
+        raise NightHeldError(
+            str(path), f"rows sorted by {', '.join(table.key)}", "another order", "report this as a bug; nothing was published"
+        )
+    if found.group_by(list(table.key)).aggregate([]).num_rows != found.num_rows:
+        raise NightHeldError(str(path), f"one row per {', '.join(table.key)}", "a key twice", "report this as a bug; nothing was published")
+    for field in found.schema:
+        if pa.types.is_floating(field.type):
+            values = found[field.name].drop_null().to_numpy()
+            if not np.isfinite(values).all():
+                raise NightHeldError(
+                    str(path), f"finite values in {field.name}", "NaN or infinity", "nothing was published; see the report"
+                )
+
+
+def _broken(night: Night, name: str, violations: pa.Table) -> NightHeldError:
+    promise = name.replace("_", " ")
+    example = violations.slice(0, 1).to_pylist()[0]
+    found = f"{violations.num_rows} violations, e.g. {example}"
+    return NightHeldError(
+        f"{night.workspace.relative(night.staging)}/tables", promise, found, "nothing was published; report this with the run's id"
+    )

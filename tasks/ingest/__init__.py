@@ -1,0 +1,232 @@
+"""Ingest: bring what is new in the inbox into the warehouse, and into raw/ once the night has found it fit."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel
+
+from tasks.ingest.contract import raw_schema
+from tasks.ingest.delivery import Delivery, IdType, SourceConfig, accepted, delivered_again, raw_note, raw_rows, waiting
+from tasks.ingest.readers import read_batches
+from tasks.ingest.volume import VolumeConfig, volume_band
+from tasks.night import Night, Receipt
+from tasks.refusals import InputRefusedError
+from tasks.storage import file_hash, link_file, move, remove, sync_file, write_json
+from tasks.warehouse import Warehouse, open_warehouse
+from tasks.workspace import SOURCES, Source
+
+log = logging.getLogger("nightly")
+
+
+class SetAside(BaseModel, frozen=True, extra="forbid"):
+    """A file that could not be read, and why; the night went on without it."""
+
+    source: Source
+    sha256: str
+    name: str
+    reason: str
+
+
+class Delivered(Receipt, frozen=True):
+    """What the night works with: every accepted delivery and the new ones."""
+
+    deliveries: tuple[Delivery, ...]
+    rows: dict[str, int]
+    """Rows read per delivery hash."""
+
+    id_types: dict[Literal["user_id", "item_id"], IdType]
+    has_times: bool
+    set_aside: tuple[SetAside, ...]
+    """Unreadable files the night went on without."""
+
+
+class Kept(Receipt, frozen=True):
+    """What became part of raw/ tonight, by hash."""
+
+    accepted: tuple[str, ...]
+
+
+def ingest(night: Night, source: SourceConfig, volume: VolumeConfig, allow_volume: bool) -> Delivered:
+    """Read what no night has accepted yet and load it, with everything accepted before, into raw.*.
+
+    Raises InputRefusedError for an unreadable file, a delivery outside the volume band, or no interactions at all.
+    """
+    earlier = accepted(night.workspace)
+    new, set_aside = _read(night, source)
+    deliveries = tuple(earlier + new)
+    if not any(delivery.source == "interactions" for delivery in deliveries):
+        folder = night.workspace.inbox("interactions")
+        raise InputRefusedError(
+            str(folder), "a first delivery of interactions", "no delivery", f"put a CSV, Parquet or JSONL file into {folder}"
+        )
+    rows = {delivery.sha256: _rows(night, delivery) for delivery in deliveries}
+    _check_volume(night, new, earlier, rows, volume, allow_volume)
+    with open_warehouse(night) as warehouse:
+        relations = {f"raw.{name}": _load(warehouse, night, name, deliveries) for name in SOURCES}
+        warehouse.replace("raw.deliveries", _delivery_table(night, deliveries, rows))
+        id_types = _fix_id_types(warehouse, night, source)
+        has_times = warehouse.rows("checks.times_delivered")[0]["has_times"]
+    relations["raw.deliveries"] = len(deliveries)
+    log.info("ingest: %d new of %d deliveries, %d rows", len(new), len(deliveries), sum(rows.values()))
+    return Delivered(
+        files=night.hashed(*(_staged_rows(night, delivery) for delivery in new)),
+        relations=relations,
+        deliveries=deliveries,
+        rows=rows,
+        id_types=id_types,
+        has_times=has_times,
+        set_aside=set_aside,
+    )
+
+
+def keep(night: Night, delivered: Delivered, _validated: Receipt) -> Kept:
+    """Make tonight's deliveries, now found fit, part of raw/ and take them out of the inbox."""
+    kept = []
+    for delivery in delivered.deliveries:
+        if delivery.path is None:
+            continue
+        staged = _staged_rows(night, delivery)
+        target = raw_rows(night.workspace, delivery.source, delivery.sha256)
+        if staged.is_file():
+            # Linked, not moved: until the night has ended, its receipts must still find what they name.
+            link_file(staged, target)
+        note = {
+            "name": delivery.name,
+            "first_night": str(delivery.first_night),
+            "rows": delivered.rows[delivery.sha256],
+            "sha256": file_hash(target),
+        }
+        write_json(raw_note(night.workspace, delivery.source, delivery.sha256), note)
+        kept.append(delivery.sha256)
+    write_json(night.workspace.raw / "id_types.json", delivered.id_types)
+    for path in delivered_again(night.workspace):
+        remove(path)
+    return Kept(accepted=tuple(kept))
+
+
+def _read(night: Night, source: SourceConfig) -> tuple[list[Delivery], tuple[SetAside, ...]]:
+    """Convert what no night has accepted yet; returns the new deliveries and the files set aside."""
+    new, set_aside = [], []
+    for delivery in waiting(night.workspace, source, night.run_date):
+        try:
+            _convert(night, delivery, source)
+            new.append(delivery)
+        except InputRefusedError as refusal:
+            if source.on_bad_file == "stop":
+                raise
+            set_aside.append(SetAside(source=delivery.source, sha256=delivery.sha256, name=delivery.name, reason=str(refusal)))
+            _set_aside(night, delivery)
+    return new, tuple(set_aside)
+
+
+def _convert(night: Night, delivery: Delivery, source: SourceConfig) -> None:
+    """Write a delivered file as Parquet of text columns; row groups follow the batches, so memory stays bounded."""
+    target = _staged_rows(night, delivery)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    rows = 0
+    with pq.ParquetWriter(target, raw_schema(delivery.source), compression="zstd", write_page_checksum=True) as writer:
+        for batch in read_batches(delivery, source):
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    if rows == 0:
+        hint = f"deliver rows, or remove {delivery.name}; a night without a delivery needs no file"
+        raise InputRefusedError(str(delivery.path), "at least one row", "a header and no rows (delivered empty)", hint)
+    sync_file(target)
+
+
+def _staged_rows(night: Night, delivery: Delivery) -> Path:
+    return night.staging / "raw" / delivery.source / f"{delivery.sha256}.parquet"
+
+
+def _rows_file(night: Night, delivery: Delivery) -> Path:
+    kept = raw_rows(night.workspace, delivery.source, delivery.sha256)
+    return kept if kept.is_file() else _staged_rows(night, delivery)
+
+
+def _rows(night: Night, delivery: Delivery) -> int:
+    return int(pq.read_metadata(_rows_file(night, delivery)).num_rows)
+
+
+def _set_aside(night: Night, delivery: Delivery) -> None:
+    path = Path(delivery.path or "")
+    if not path.is_relative_to(night.workspace.root / "inbox"):
+        log.warning("ingest: %s is unreadable and left where it is, as files outside the inbox always are", path)
+        return
+    log.warning("ingest: %s is unreadable and moves to set_aside/", delivery.name)
+    move(path, night.workspace.set_aside / f"{delivery.sha256[:12]}-{delivery.name}")
+
+
+def _check_volume(
+    night: Night, new: list[Delivery], earlier: list[Delivery], rows: dict[str, int], config: VolumeConfig, allow_volume: bool
+) -> None:
+    history = [(delivery.first_night, rows[delivery.sha256]) for delivery in earlier if delivery.source == "interactions"]
+    band = volume_band(history, night.run_date, config)
+    for delivery in new:
+        found = rows[delivery.sha256]
+        if band and delivery.source == "interactions" and not band.low <= found <= band.high:
+            if allow_volume:
+                log.warning("ingest: %s has %d rows, usual are %d; allowed by --allow-volume", delivery.name, found, band.usual)
+                continue
+            expected = f"between {band.low:,} and {band.high:,} rows (usual: {band.usual:,})"
+            hint = "ask the producer; if the volume is right: nightly run --allow-volume"
+            raise InputRefusedError(str(delivery.path), expected, f"{found:,} rows", hint)
+
+
+def _load(warehouse: Warehouse, night: Night, source: Source, deliveries: tuple[Delivery, ...]) -> int:
+    """Make raw.<source> hold exactly the rows of tonight's deliveries; those already loaded are not read again."""
+    relation = f"raw.{source}"
+    wanted = {delivery.sha256: delivery for delivery in deliveries if delivery.source == source}
+    columns = ", ".join(f"{field.name} {'bigint' if field.name == 'row_number' else 'varchar'}" for field in raw_schema(source))
+    warehouse.execute(f"create table if not exists {relation} (delivery varchar, {columns})")
+    not_wanted = f"delete from {relation} where not list_contains($wanted, delivery)"  # noqa: S608 - a name of ours
+    warehouse.execute(not_wanted, {"wanted": list(wanted)})
+    loaded = warehouse.distinct(relation, "delivery")
+    for sha256, delivery in wanted.items():
+        if sha256 not in loaded:
+            path = str(_rows_file(night, delivery))
+            rows = f"insert into {relation} select $delivery, * from read_parquet($path)"  # noqa: S608 - a name of ours
+            warehouse.execute(rows, {"delivery": sha256, "path": path})
+    warehouse.stamp(relation)
+    return warehouse.count(relation)
+
+
+def _delivery_table(night: Night, deliveries: tuple[Delivery, ...], rows: dict[str, int]) -> pa.Table:
+    """List the deliveries in the order of acceptance; `reported` are those an earlier published night has told of."""
+    champion = night.champion_manifest()
+    told = set(champion["inputs"]) if champion else set()
+    columns = {
+        "delivery": pa.array([delivery.sha256 for delivery in deliveries], pa.string()),
+        "source": pa.array([delivery.source for delivery in deliveries], pa.string()),
+        "name": pa.array([delivery.name for delivery in deliveries], pa.string()),
+        "rows": pa.array([rows[delivery.sha256] for delivery in deliveries], pa.int64()),
+        "sequence": pa.array(range(len(deliveries)), pa.int32()),
+        "reported": pa.array([delivery.sha256 in told for delivery in deliveries], pa.bool_()),
+        "is_new": pa.array([delivery.path is not None for delivery in deliveries], pa.bool_()),
+    }
+    return pa.table(columns)
+
+
+def _fix_id_types(warehouse: Warehouse, night: Night, source: SourceConfig) -> dict[Literal["user_id", "item_id"], IdType]:
+    """Decide once and for all whether ids are integers or text, and give the warehouse the two types.
+
+    Raises InputRefusedError where the settings contradict what the workspace was started with.
+    """
+    fixed = night.workspace.raw / "id_types.json"
+    known = json.loads(fixed.read_text()) if fixed.is_file() else {}
+    integers = warehouse.rows("checks.integer_ids")[0]
+    types: dict[Literal["user_id", "item_id"], IdType] = {}
+    for name, wish in (("user_id", source.user_id_type), ("item_id", source.item_id_type)):
+        found: IdType = "integer" if integers[name] else "text"
+        types[name] = known.get(name, found if wish == "auto" else wish)  # type: ignore[index]
+        if wish not in ("auto", types[name]):  # type: ignore[index]
+            hint = "set it back; another id type needs a new workspace"
+            raise InputRefusedError(f"[source] {name}_type", f"{known[name]}, fixed by the first load", wish, hint)
+        warehouse.execute(f"drop type if exists {name.replace('_id', '_key')}")
+        warehouse.execute(f"create type {name.replace('_id', '_key')} as {'bigint' if types[name] == 'integer' else 'varchar'}")  # type: ignore[index]
+    return types

@@ -1,0 +1,167 @@
+"""One night: what identifies it, and the receipts its steps leave so that a killed night resumes where it was.
+
+Between steps travel receipts (names, paths, hashes, counts), never tables. A step whose receipt still verifies is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, get_type_hints
+
+from pydantic import BaseModel
+
+from models.compute import ComputeConfig
+from tasks.storage import canonical_json, file_hash, text_hash, write_json
+from tasks.workspace import Workspace
+
+log = logging.getLogger("nightly")
+
+
+class Receipt(BaseModel, frozen=True, extra="forbid"):
+    """What a step leaves behind: enough for the next step to find its input, and to tell whether it is still there."""
+
+    files: dict[str, str] = {}
+    """Files written, relative to the workspace -> sha256."""
+
+    relations: dict[str, int] = {}
+    """Warehouse relations written -> rows."""
+
+
+AnyReceipt = TypeVar("AnyReceipt", bound=Receipt)
+
+
+@dataclass(frozen=True)
+class Night:
+    """One run for one `run_date`.
+
+    `run_id` is the hash of everything that decides tonight's bytes, `inputs_id` the same without `champion`, the run_id of the night it
+    has to beat;
+    `started_at` the only reading of the clock, `began` the same moment on the
+    clock that never jumps.
+    """
+
+    workspace: Workspace
+    run_date: date
+    run_id: str
+    attempt_id: str
+    started_at: datetime
+    champion: str | None
+    seed: int
+    compute: ComputeConfig
+    inputs_id: str = ""
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed(self) -> timedelta:
+        """How long the attempt has been going, whatever has happened to the clock meanwhile."""
+        return timedelta(seconds=time.monotonic() - self.began)
+
+    @property
+    def known_until(self) -> datetime:
+        """The instant before which events are seen tonight: the end of `run_date`, as a UTC time without zone."""
+        return datetime.combine(self.run_date, datetime.min.time()) + timedelta(days=1)
+
+    @property
+    def staging(self) -> Path:
+        return self.workspace.staging / self.run_id
+
+    def staged_table(self, name: str) -> Path:
+        """Return where tonight's version of a published table waits until it is served."""
+        return self.staging / "tables" / f"{name}.parquet"
+
+    def champion_manifest(self) -> dict[str, Any] | None:
+        """Read the manifest of the night to beat."""
+        return self.workspace.manifest(self.champion) if self.champion else None
+
+    def hashed(self, *paths: Path) -> dict[str, str]:
+        """Return what a receipt says of files just written."""
+        return {self.workspace.relative(path): file_hash(path) for path in paths}
+
+    def verifies(self, receipt: Receipt) -> bool:
+        """Tell whether everything a receipt names is still there, byte for byte."""
+        for name, expected in receipt.files.items():
+            path = self.workspace.root / name
+            if not path.is_file() or file_hash(path) != expected:
+                return False
+        if receipt.relations:
+            from tasks.warehouse import holds
+
+            return holds(self, receipt.relations)
+        return True
+
+
+class Runner(Protocol):
+    """How steps are carried out: plainly, as Prefect tasks, later on a cluster."""
+
+    def __call__(self, step: Callable[..., AnyReceipt], night: Night, *inputs: Any) -> AnyReceipt: ...
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """How long one step took and how much memory the process had used by its end."""
+
+    step: str
+    seconds: float
+    peak_bytes: int
+    resumed: bool
+
+
+def plain(step: Callable[..., AnyReceipt], night: Night, *inputs: Any) -> AnyReceipt:
+    """Carry out one step here and now, unless an earlier attempt of the same night left its receipt."""
+    name = step.__name__
+    path = night.staging / f"{name}.json"
+    built_on = text_hash(canonical_json([_plain(value) for value in inputs]))
+    earlier = _earlier_receipt(path, get_type_hints(step)["return"], built_on, night)
+    if earlier is not None:
+        log.info("%s: done by an earlier attempt", name)
+        return earlier
+    log.info("%s: started", name)
+    started = time.monotonic()
+    receipt = step(night, *inputs)
+    seconds = time.monotonic() - started
+    entry = {"step": name, "seconds": round(seconds, 3), "peak_bytes": peak_bytes(), "attempt_id": night.attempt_id}
+    write_json(path, {**entry, "built_on": built_on, "receipt": receipt.model_dump(mode="json")})
+    log.info("%s: done in %.1f s", name, seconds)
+    return receipt
+
+
+def step_records(night: Night) -> list[StepRecord]:
+    """Read how long the steps of this night took so far, in the order in which they ended."""
+    entries = [(path.stat().st_mtime_ns, json.loads(path.read_text())) for path in night.staging.glob("*.json")]
+    return [
+        StepRecord(entry["step"], entry["seconds"], entry["peak_bytes"], entry["attempt_id"] != night.attempt_id)
+        for _, entry in sorted(entries, key=lambda pair: pair[0])
+    ]
+
+
+def peak_bytes() -> int:
+    """Return the most memory this process has held so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _earlier_receipt(path: Path, kind: type[AnyReceipt], built_on: str, night: Night) -> AnyReceipt | None:
+    if not path.is_file():
+        return None
+    try:
+        entry = json.loads(path.read_text())
+        receipt = kind.model_validate(entry["receipt"])
+    except ValueError:
+        return None
+    return receipt if entry["built_on"] == built_on and night.verifies(receipt) else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    return value

@@ -1,0 +1,126 @@
+"""Prepare: number users and items, split what happened into fit slice and holdout, build features."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from models.holdout import Events, HoldoutConfig, split
+from tasks.ingest import Delivered
+from tasks.night import Night, Receipt
+from tasks.prepare.features import FeatureConfig, Features, Kind, build_features
+from tasks.prepare.training_set import SegmentConfig, TrainingSet, load_training_set
+from tasks.stage import EventsConfig
+from tasks.warehouse import Warehouse, WarehouseConfig, open_warehouse
+
+__all__ = ["FeatureConfig", "Prepared", "SegmentConfig", "prepare", "training_set"]
+log = logging.getLogger("nightly")
+
+
+class Prepared(Receipt, frozen=True):
+    """Where the night's arrays are, and how they were split."""
+
+    n_users: int
+    n_items: int
+    n_events: int
+    n_recommendable: int
+    data_through: str | None
+    """Time of the newest event the night sees, UTC; None without times."""
+
+    holdout: Literal["days", "last_positive", "random"]
+    holdout_users: int
+    holdout_sentence: str
+    feature_kinds: dict[str, Kind]
+    """How each attribute was read, `items.genres` -> `categories`."""
+
+
+def prepare(
+    night: Night,
+    delivered: Delivered,
+    _validated: Receipt,
+    events: EventsConfig,
+    holdout: HoldoutConfig,
+    segments: SegmentConfig,
+    features: FeatureConfig,
+    limits: WarehouseConfig,
+) -> Prepared:
+    """Write the night's training set: everything a model may learn from, and what it will be judged by."""
+    with open_warehouse(night, limits) as warehouse:
+        relations = _build(warehouse, night, events)
+        users, items, happened = (warehouse.table(f"training.{name}") for name in ("users", "items", "events"))
+    numbered = Events(
+        happened["user_index"].to_numpy(),
+        happened["item_index"].to_numpy(),
+        happened["occurred_at"].to_numpy() if delivered.has_times else None,
+        happened["positive"].to_numpy(),
+    )
+    parts = split(numbered, night.seed, holdout)
+    item_features = build_features(_attributes(items, "title"), features)
+    user_features = build_features(_attributes(users), features)
+    result = TrainingSet(
+        users.drop_columns(["attributes"]),
+        items.drop_columns(["attributes"]),
+        numbered,
+        happened["weight"].to_numpy(),
+        parts.fit,
+        parts.holdout,
+        item_features.matrix,
+        user_features.matrix,
+        segments,
+        user_features.names,
+    )
+    files = result.save(night.staging / "training")
+    log.info("prepare: %d users, %d items, %s", result.n_users, result.n_items, parts.sentence)
+    return Prepared(
+        files=night.hashed(*files),
+        relations=relations,
+        n_users=result.n_users,
+        n_items=result.n_items,
+        n_events=len(numbered),
+        n_recommendable=int(result.recommendable.sum()),
+        data_through=_newest(numbered),
+        holdout=parts.kind,
+        holdout_users=parts.n_users,
+        holdout_sentence=parts.sentence,
+        feature_kinds=_kinds(item_features, user_features),
+    )
+
+
+def training_set(night: Night) -> TrainingSet:
+    """Read the night's training set."""
+    return load_training_set(night.staging / "training")
+
+
+def _build(warehouse: Warehouse, night: Night, events: EventsConfig) -> dict[str, int]:
+    types = sorted(events.weights)
+    return {
+        "training.users": warehouse.build("training.users"),
+        "training.items": warehouse.build("training.items", known_until=night.known_until),
+        "training.events": warehouse.build(
+            "training.events", event_types=types, event_weights=[events.weights[name] for name in types], positive_from=events.positive_from
+        ),
+    }
+
+
+def _attributes(table: pa.Table, *further: str) -> list[dict[str, str]]:
+    """Read the attributes of each row, with the named columns as attributes too."""
+    rows = [{name: str(value) for name, value in json.loads(text).items()} if text else {} for text in table["attributes"].to_pylist()]
+    for name in further:
+        for row, value in zip(rows, table[name].to_pylist(), strict=True):
+            if value:
+                row[name] = value
+    return rows
+
+
+def _kinds(items: Features, users: Features) -> dict[str, Kind]:
+    return {f"items.{name}": kind for name, kind in items.kinds.items()} | {f"users.{name}": kind for name, kind in users.kinds.items()}
+
+
+def _newest(events: Events) -> str | None:
+    if events.occurred_at is None or len(events) == 0:
+        return None
+    return str(np.datetime64(int(events.occurred_at.max()), "us").astype("datetime64[s]")) + "Z"

@@ -1,0 +1,135 @@
+"""The working store: one DuckDB file, one writer; a cache that any night can rebuild from raw/.
+
+A relation is built from the select of the same name under sql/ and stamped with the run it was built for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from pydantic import BaseModel, Field
+
+import sql
+from tasks.night import Night
+from tasks.refusals import StorageError
+
+SCHEMAS = ("raw", "staging", "training")
+MACROS = {"utc_time": "delivered, source_zone", "time_fault": "delivered, source_zone"}
+
+
+class WarehouseConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """What the working store may use of the machine; none of it changes a published byte."""
+
+    threads: int = Field(2, ge=1)
+    """Processor threads for SQL."""
+
+    memory: str = Field("4GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")
+    """Memory limit for SQL; beyond it the store spills to .staging/spill."""
+
+
+class Warehouse:
+    """An open connection to the working store; relations are named as under sql/."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
+        self._connection = connection
+        self._run_id = run_id
+
+    def build(self, relation: str, /, **parameters: Any) -> int:
+        """Replace a relation by the result of its select; returns its rows."""
+        statement = f"create or replace table {relation} as\n{sql.read(relation)}"
+        self._connection.execute(statement, parameters)
+        self.stamp(relation)
+        return self.count(relation)
+
+    def stamp(self, relation: str) -> None:
+        """Mark a relation as built for tonight's run."""
+        self._connection.execute(f"comment on table {relation} is '{self._run_id}'")
+
+    def stamped(self, relation: str) -> bool:
+        """Tell whether a relation was built for tonight's run."""
+        schema, _, name = relation.partition(".")
+        query = "select comment from duckdb_tables() where schema_name = $schema and table_name = $name"
+        return self._connection.execute(query, {"schema": schema, "name": name}).fetchall() == [(self._run_id,)]
+
+    def count(self, relation: str) -> int:
+        """Count the rows of a relation."""
+        return int(self._connection.table(relation).count("*").fetchall()[0][0])
+
+    def distinct(self, relation: str, column: str) -> set[Any]:
+        """Return the distinct values of one column of a relation; both are names of ours."""
+        query = f"select distinct {column} from {relation}"  # noqa: S608
+        return {value for (value,) in self._connection.execute(query).fetchall()}
+
+    def table(self, relation: str) -> pa.Table:
+        """Return a whole relation as an Arrow table, in the order in which it was built."""
+        return self._connection.table(relation).to_arrow_table()
+
+    def arrow(self, relation: str, /, **parameters: Any) -> pa.Table:
+        """Return the result of a select under sql/ as an Arrow table."""
+        return self._connection.sql(sql.read(relation), params=parameters).to_arrow_table()
+
+    def rows(self, relation: str, /, **parameters: Any) -> list[dict[str, Any]]:
+        """Return the few rows of a select under sql/ as dictionaries."""
+        return self.arrow(relation, **parameters).to_pylist()
+
+    def execute(self, statement: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Carry out one statement that is not a select."""
+        self._connection.execute(statement, dict(parameters or {}))
+
+    def replace(self, relation: str, content: pa.Table) -> None:
+        """Replace a relation by an Arrow table."""
+        self._connection.register("incoming", content)
+        self._connection.execute(f"create or replace table {relation} as from incoming")
+        self._connection.unregister("incoming")
+        self.stamp(relation)
+
+
+@contextmanager
+def open_warehouse(night: Night, config: WarehouseConfig | None = None) -> Iterator[Warehouse]:
+    """Open the working store for a block: UTC, bounded memory, no reach beyond the workspace.
+
+    Raises StorageError where the file cannot be opened.
+    """
+    limits = config or WarehouseConfig()
+    root = night.workspace.root
+    spill = root / ".staging" / "spill"
+    spill.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = duckdb.connect(root / "warehouse.duckdb", config={"threads": limits.threads, "memory_limit": limits.memory})
+    except duckdb.Error as error:
+        raise StorageError(
+            str(night.workspace.warehouse),
+            "a DuckDB file that opens",
+            str(error).splitlines()[0],
+            "move it aside; the next night rebuilds it from raw/",
+        ) from error
+    try:
+        _prepare(connection, root, spill)
+        yield Warehouse(connection, night.run_id)
+    finally:
+        connection.close()
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, root: Path, spill: Path) -> None:
+    for schema in SCHEMAS:
+        connection.execute(f"create schema if not exists {schema}")
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set temp_directory = $folder", {"folder": str(spill)})
+    connection.execute("set allowed_directories = $folders", {"folders": [str(root)]})
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    for name, parameters in MACROS.items():
+        connection.execute(f"create or replace temp macro {name}({parameters}) as {sql.read(f'macros.{name}')}")
+
+
+def holds(night: Night, relations: Mapping[str, int]) -> bool:
+    """Tell whether the working store has these relations, built for this run and with these row counts."""
+    if not night.workspace.warehouse.is_file():
+        return False
+    with open_warehouse(night) as warehouse:
+        return all(warehouse.stamped(name) and warehouse.count(name) == rows for name, rows in relations.items())

@@ -1,0 +1,61 @@
+import tomllib
+
+import pytest
+
+from flows.settings import Settings, default_file, load_settings, set_in_file
+from tasks.refusals import UsageError
+
+
+def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(workspace, monkeypatch):
+    assert load_settings(workspace.root).score.k == 20
+    workspace.settings_file.write_text("[score]\nk = 5\npopular = 7\n")
+    assert load_settings(workspace.root).score.k == 5
+    monkeypatch.setenv("NIGHTLY__SCORE__K", "6")
+    assert load_settings(workspace.root).score.k == 6
+    settings = load_settings(workspace.root, score={"k": 8})
+    assert (settings.score.k, settings.score.popular) == (8, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[score]\nkk = 5\n", "score.kk"),
+        ("[scores]\nk = 5\n", "scores"),
+        ("[score]\nk = 'many'\n", "score.k"),
+        ("[train.towers]\nepoch = 3\n", "train.towers.epoch"),
+        ("[source]\ntimezone = 'Europe/Zurch'\n", "source.timezone"),
+        ("k = = 5\n", "nightly.toml"),
+    ],
+)
+def test_an_unknown_or_unfit_key_is_refused_by_name(workspace, text, named):
+    workspace.settings_file.write_text(text)
+    with pytest.raises(UsageError, match=named.replace(".", r"\.")):
+        load_settings(workspace.root)
+
+
+def test_an_unknown_section_in_the_environment_is_refused(workspace, monkeypatch):
+    monkeypatch.setenv("NIGHTLY__SCOER__K", "6")
+    with pytest.raises(UsageError, match="NIGHTLY__SCOER__K"):
+        load_settings(workspace.root)
+
+
+def test_the_default_file_reads_as_the_defaults_and_names_every_section(workspace):
+    text = default_file(threads=3)
+    workspace.settings_file.write_text(text)
+    assert load_settings(workspace.root) == Settings(compute={"threads": 3})
+    sections = {name for name, field in Settings.model_fields.items() if hasattr(field.annotation, "model_fields")}
+    assert sections <= set(tomllib.loads(text))
+
+
+def test_a_commented_default_becomes_a_setting_in_place(workspace):
+    workspace.settings_file.write_text(default_file(threads=2))
+    lines = len(workspace.settings_file.read_text().splitlines())
+    set_in_file(workspace.settings_file, "events", "positive_from", 4.0)
+    assert load_settings(workspace.root).events.positive_from == 4.0
+    assert len(workspace.settings_file.read_text().splitlines()) == lines
+
+
+def test_what_cannot_change_a_byte_is_no_part_of_the_fingerprint(workspace):
+    plain = load_settings(workspace.root).fingerprint()
+    assert load_settings(workspace.root, warehouse={"threads": 4}, source={"on_bad_file": "set_aside"}).fingerprint() == plain
+    assert load_settings(workspace.root, score={"k": 5}).fingerprint() != plain

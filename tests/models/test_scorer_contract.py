@@ -1,0 +1,219 @@
+"""What every scorer promises, whatever it learns: `tests/models/scorers.py` lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.artifact import ArtifactError, folder_hash, write_config
+from models.collaborative.ease import EaseConfig
+from models.scorer import FAMILIES, Scorer, TrainingData, UserBlock
+from tests.models.scorers import ORDERLESS, SCORERS
+from tests.worlds import Checkerboard, Newcomers, World
+
+Made = Callable[[], Scorer]
+
+
+def first_unseen(scorer: Scorer, users: UserBlock) -> np.ndarray:
+    """Return each user's best item among those they have not liked; (block,)."""
+    scores = np.where((users.history.toarray() == 0) & scorer.knows_item, scorer.score(users), -np.inf)
+    return scores.argmax(axis=1)
+
+
+def saved(scorer: Scorer, folder: Path) -> Path:
+    """Save a scorer in a new folder and return it."""
+    folder.mkdir()
+    scorer.save(folder)
+    return folder
+
+
+def test_scores_are_finite_and_of_one_shape(fitted: Scorer, newcomers: Newcomers) -> None:
+    """A block is scored against the whole catalogue, in float32, without NaN or infinity."""
+    scores = fitted.score(newcomers.everybody)
+    assert scores.shape == (newcomers.data.interactions.n_users, newcomers.data.interactions.n_items)
+    assert scores.dtype == np.float32
+    assert np.isfinite(scores).all()
+    assert scores.any()
+
+
+def test_what_is_unknown_scores_zero(fitted: Scorer, newcomers: Newcomers) -> None:
+    """Masks say what the model knows, one truth value each, and nothing but zero stands elsewhere."""
+    users = newcomers.everybody
+    knows_user, scores = fitted.knows_user(users), fitted.score(users)
+    assert knows_user.dtype == fitted.knows_item.dtype == np.bool_
+    assert knows_user.shape == scores.shape[:1]
+    assert fitted.knows_item.shape == scores.shape[1:]
+    assert not scores[~knows_user].any()
+    assert not scores[:, ~fitted.knows_item].any()
+
+
+def test_nobody_knows_what_has_neither_past_nor_features(fitted: Scorer, newcomers: Newcomers) -> None:
+    """An item of which nothing is known is unknown; only models that need no history know a user of whom nothing is known."""
+    assert not fitted.knows_item[newcomers.blank_item]
+    assert fitted.knows_user(newcomers.everybody)[newcomers.blank_user] == (fitted.family == "knowledge")
+
+
+def test_an_item_that_nobody_likes_is_known_by_its_features_only(fitted: Scorer, newcomers: Newcomers) -> None:
+    """Being seen and disliked teaches nothing about an item, and no interaction at all neither."""
+    disliked = newcomers.new_item - 1
+    assert fitted.knows_item[[disliked, newcomers.new_item]].tolist() == [fitted.family == "content"] * 2
+
+
+def test_a_history_of_unknown_items_is_no_history(fitted: Scorer, newcomers: Newcomers) -> None:
+    """Whoever likes only what a model has never met is scored as if they liked nothing."""
+    stranger = newcomers.data.users(np.array([newcomers.blank_user]), newcomers.data.interactions.positives())
+    history = stranger.history.tolil()
+    history[0, newcomers.blank_item] = 1
+    follower = replace(stranger, history=history.tocsr())
+    assert fitted.knows_user(follower).tolist() == fitted.knows_user(stranger).tolist()
+    np.testing.assert_array_equal(fitted.score(follower), fitted.score(stranger))
+
+
+def test_a_loaded_scorer_is_the_saved_one(fitted: Scorer, newcomers: Newcomers, tmp_path: Path) -> None:
+    """A scorer read back gives the same scores to the bit, and writes the same bytes."""
+    folder = saved(fitted, tmp_path / "saved")
+    loaded = type(fitted).load(folder)
+    assert folder_hash(saved(loaded, tmp_path / "again")) == folder_hash(folder)
+    np.testing.assert_array_equal(loaded.score(newcomers.everybody), fitted.score(newcomers.everybody))
+    np.testing.assert_array_equal(loaded.knows_item, fitted.knows_item)
+    np.testing.assert_array_equal(loaded.knows_user(newcomers.everybody), fitted.knows_user(newcomers.everybody))
+    assert loaded.curves() == fitted.curves()
+
+
+def test_two_fits_give_the_same_bytes(make: Made, fitted: Scorer, newcomers: Newcomers, tmp_path: Path) -> None:
+    """The same data and seed give the same artifact, to a new scorer and to one that has learned something else before."""
+    expected = folder_hash(saved(fitted, tmp_path / "first"))
+    again = make().fit(newcomers.data, seed=3)
+    assert folder_hash(saved(again, tmp_path / "second")) == expected
+    happened = newcomers.data.interactions
+    again.fit(replace(newcomers.data, interactions=happened.where(happened.user % 3 == 0)), seed=4)
+    assert folder_hash(saved(again.fit(newcomers.data, seed=3), tmp_path / "third")) == expected
+
+
+def test_a_scorer_writes_arrays_and_configuration_only(fitted: Scorer, tmp_path: Path) -> None:
+    """No pickle, no program: an artifact is .npz and .json."""
+    assert {file.suffix for file in saved(fitted, tmp_path / "saved").iterdir()} == {".npz", ".json"}
+
+
+def test_a_missing_file_is_named(fitted: Scorer, tmp_path: Path) -> None:
+    """Whatever file of an artifact is missing, the error says which."""
+    folder = saved(fitted, tmp_path / "saved")
+    for file in sorted(folder.iterdir()):
+        content = file.read_bytes()
+        file.unlink()
+        with pytest.raises(ArtifactError, match=file.name):
+            type(fitted).load(folder)
+        file.write_bytes(content)
+
+
+def test_an_artifact_of_another_model_is_refused(fitted: Scorer, tmp_path: Path) -> None:
+    """A scorer does not take another model's folder for its own."""
+    folder = saved(fitted, tmp_path / "saved")
+    write_config(folder, "another", EaseConfig())
+    with pytest.raises(ArtifactError, match=rf"expected an artifact of {fitted.name}, found one of another"):
+        type(fitted).load(folder)
+
+
+def test_scores_do_not_depend_on_block_mates(fitted: Scorer, newcomers: Newcomers) -> None:
+    """A user alone gets the scores they get in a crowd."""
+    positives = newcomers.data.interactions.positives()
+    together = fitted.score(newcomers.everybody)
+    alone = [fitted.score(newcomers.data.users(np.array([user]), positives))[0] for user in range(len(together))]
+    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_an_empty_block_gets_no_scores(fitted: Scorer, newcomers: Newcomers) -> None:
+    """No users in, no rows out, and as many columns as ever."""
+    nobody = newcomers.data.users(slice(0, 0), newcomers.data.interactions.positives())
+    assert fitted.score(nobody).shape == (0, newcomers.data.interactions.n_items)
+    assert fitted.knows_user(nobody).shape == (0,)
+
+
+def test_what_is_not_liked_teaches_nothing(make: Made, fitted: Scorer, newcomers: Newcomers, tmp_path: Path) -> None:
+    """Interactions that are not positive can be left out of the training data without changing a byte."""
+    happened = newcomers.data.interactions
+    liked_only = make().fit(replace(newcomers.data, interactions=happened.where(happened.positive)), seed=3)
+    assert folder_hash(saved(liked_only, tmp_path / "liked")) == folder_hash(saved(fitted, tmp_path / "all"))
+
+
+def test_a_world_without_likes_is_learned_honestly(make: Made, deserted: World, tmp_path: Path) -> None:
+    """Where nobody likes anything a scorer fits, saves and loads, and collaborative models know nobody and nothing."""
+    scorer = make().fit(deserted.data, seed=3)
+    loaded = type(scorer).load(saved(scorer, tmp_path / "saved"))
+    assert not loaded.knows_item.any()
+    assert not loaded.score(deserted.everybody).any()
+    assert scorer.family != "collaborative" or not loaded.knows_user(deserted.everybody).any()
+
+
+def test_the_withheld_item_comes_first(make: Made, checkerboard: Checkerboard) -> None:
+    """Each user's one untouched item of their own colour is what they are recommended first."""
+    scorer = make().fit(checkerboard.data, seed=3)
+    np.testing.assert_array_equal(first_unseen(scorer, checkerboard.everybody), checkerboard.withheld)
+
+
+def test_a_user_who_joined_later_is_served_from_their_history(make: Made, checkerboard: Checkerboard) -> None:
+    """Users the model was not trained on are recommended what is left of their colour."""
+    everybody, happened = checkerboard.everybody, checkerboard.data.interactions
+    earlier: TrainingData = replace(checkerboard.data, interactions=happened.where(happened.user >= 4))
+    np.testing.assert_array_equal(first_unseen(make().fit(earlier, seed=3), everybody)[:4], checkerboard.withheld[:4])
+
+
+def test_everybody_is_scored_by_their_taste(make: Made, two_tastes: World) -> None:
+    """Where tastes are mixed with chance, items of a user's own taste still score higher on the average."""
+    scores = make().fit(two_tastes.data, seed=3).score(two_tastes.everybody)
+    by_taste = np.stack([scores[:, two_tastes.item_group == taste].mean(axis=1) for taste in (0, 1)], axis=1)
+    np.testing.assert_array_equal(by_taste.argmax(axis=1), two_tastes.user_group)
+
+
+@pytest.mark.parametrize("name", ORDERLESS)
+def test_the_order_of_users_is_irrelevant(name: str, two_tastes: World) -> None:
+    """Numbering the users another way gives everybody the same scores, but for rounding."""
+    data = two_tastes.data
+    number = np.random.default_rng(5).permutation(data.interactions.n_users)
+    happened = data.interactions
+    order = np.lexsort((happened.item, number[happened.user]))
+    rows = (column[order] for column in (number[happened.user], happened.item, happened.age_days, happened.weight, happened.positive))
+    place = np.argsort(number)
+    renumbered = TrainingData(
+        replace(happened, **dict(zip(("user", "item", "age_days", "weight", "positive"), rows, strict=True))),
+        data.item_features, data.user_features[place], data.user_segment[place], data.segments,
+    )  # fmt: skip
+    expected, found = SCORERS[name]().fit(data, seed=3), SCORERS[name]().fit(renumbered, seed=3)
+    np.testing.assert_allclose(found.score(two_tastes.everybody), expected.score(two_tastes.everybody), rtol=1e-3, atol=1e-4)
+
+
+def test_similarity_takes_items_in_any_order(fitted: Scorer, newcomers: Newcomers) -> None:
+    """Similarities of some items to some others are those rows and columns of all similarities; what is unknown is like nothing."""
+    everything = np.arange(newcomers.data.interactions.n_items)
+    whole = fitted.similarity(everything, everything)
+    items, others = np.array([5, 25, 2, 11]), np.array([7, 0, 24])
+    part = fitted.similarity(items, others)
+    if whole is None:
+        assert part is None
+        return
+    assert whole.dtype == np.float32
+    assert np.isfinite(whole).all()
+    assert not whole[~fitted.knows_item].any()
+    assert not whole[:, ~fitted.knows_item].any()
+    assert part is not None
+    np.testing.assert_allclose(part, whole[np.ix_(items, others)], rtol=1e-5, atol=1e-6)
+
+
+def test_similar_items_share_a_colour(make: Made, checkerboard: Checkerboard) -> None:
+    """The other item that speaks most for an item is one that the same users like."""
+    everything = np.arange(checkerboard.data.interactions.n_items)
+    similarity = make().fit(checkerboard.data, seed=3).similarity(everything, everything)
+    if similarity is not None:
+        np.fill_diagonal(similarity, -np.inf)
+        colour = checkerboard.item_group
+        np.testing.assert_array_equal(colour[similarity.argmax(axis=1)], colour)
+
+
+def test_a_scorer_names_its_family_and_its_curves(fitted: Scorer) -> None:
+    """Families are the four of the architecture; curves are finite numbers, one list a name."""
+    assert fitted.family in FAMILIES
+    assert all(np.isfinite(values).all() for values in fitted.curves().values())
