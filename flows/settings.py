@@ -9,10 +9,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from models.blend_training import BlendConfig
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from models.blend_training import BlendConfig
 from models.compute import ComputeConfig
 from models.holdout import HoldoutConfig
 from models.verdict import GateConfig

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import numpy as np
-from models.blend import Blend
 
+from models.blend import Blend
 from tasks.blend import segment_weights, write_weights
 from tasks.night import Night
 from tasks.prepare import Prepared, training_set

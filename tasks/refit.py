@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from models.blend import Blend
 
+from models.blend import Blend
 from models.renumbered import Renumbered
 from models.scorer import Scorer
 from tasks.blend import Blended
