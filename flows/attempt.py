@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import shlex
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,10 +18,6 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-import flows
-import models
-import sql
-import tasks
 from flows.settings import Settings
 from tasks.ingest.delivery import accepted, delivered_again, set_aside_before, waiting
 from tasks.night import Night, Receipt, Runner, plain
@@ -173,10 +170,12 @@ def _identify(workspace: Workspace, day: date, settings: Settings, composition: 
 def code_version() -> str:
     """Hash the source of this program, so that a night made by other code is another night."""
     digest = sha256()
-    for package in (flows, models, sql, tasks):
-        folder = Path(package.__path__[0])
+    # From this file, not from the imported packages: run from inside a workspace, `models` may be found as its folder of models.
+    root = Path(__file__).parent.parent
+    for package in ("flows", "models", "sql", "tasks"):
+        folder = root / package
         for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".sql", ".jinja")):
-            digest.update(f"{package.__name__}/{path.relative_to(folder).as_posix()} {file_hash(path)}\n".encode())
+            digest.update(f"{path.relative_to(root).as_posix()} {file_hash(path)}\n".encode())
     return digest.hexdigest()
 
 
@@ -196,10 +195,13 @@ def _nothing_to_do(night: Night, settings: Settings, options: Options) -> Ending
         return known.model_copy(update={"ending": "skipped", "reason": "nothing new was delivered"})
     if served is not None and served["inputs_id"] != night.inputs_id and not options.replace:
         found = f"run {served['run_id']}, made from other inputs, settings or code"
-        raise UsageError(
-            str(night.run_date), "a date that is not published yet", found, "nightly run --replace, if the served tables shall change"
-        )
+        next_step = f"{_again(night)} --replace, if the served tables shall change"
+        raise UsageError(str(night.run_date), "a date that is not published yet", found, next_step)
     return None
+
+
+def _again(night: Night) -> str:
+    return f"nightly run --workspace {shlex.quote(str(night.workspace.root))} --run-date {night.run_date}"
 
 
 def _sweep(night: Night) -> None:
@@ -249,7 +251,8 @@ def _refused(night: Night, refusal: NightError) -> Ending:
         run_date=night.run_date,
         run_id=night.run_id,
         reason=f"{refusal.where}: expected {refusal.expected}; found {refusal.found}",
-        next_step=refusal.next_step,
+        # Whoever reads this may sit in another folder, on another day.
+        next_step=refusal.next_step.replace("nightly run ", f"{_again(night)} "),
     )
 
 
@@ -267,7 +270,7 @@ def _record(night: Night, told: _Told, ending: Ending, command: str) -> Ending:
             ending=ending.ending,
             reason=ending.reason,
             next_step=ending.next_step,
-            command=command or f"nightly run --run-date {night.run_date}",
+            command=command or _again(night),
         )
         report(night, story)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong here must not undo a publication

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from flows.attempt import Ending, Options
     from flows.settings import Settings
 
-app = App(name="nightly", help="Turn a shop's interactions into verified top-K recommendation tables, night after night.")
+app = App(
+    name="nightly",
+    help="Turn a shop's interactions into verified top-K recommendation tables, night after night.",
+    help_format="plaintext",  # Markdown would take longer to load than the rest of the command line
+)
 imports = App(name="import", help="Bring a published dataset into the inbox.")
 app.command(imports)
 _running = Group("This run")

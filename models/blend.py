@@ -1,7 +1,8 @@
 """Blend the scores of several models into one, with weights per user segment that anybody can read.
 
 Every model's scores are first standardised per user, so that no model speaks louder only because its numbers are larger. A model that
-knows nothing of a user or an item abstains, and the weights of the others are renormalised.
+knows nothing of a user or an item abstains, and its weight goes to those that speak: all of it where it knows nothing of the user, the
+share that the holdout allows where it knows nothing of the item.
 """
 
 from __future__ import annotations
@@ -80,12 +81,18 @@ def standardise(
 
 @dataclass(frozen=True, eq=False)
 class Blend:
-    """Weights of models per user segment, (segments, models) float64; each row adds up to 1."""
+    """Weights of models per user segment, (segments, models) float64; each row adds up to 1.
+
+    `redistributed` is the share, 0 to 1, of a model's weight that goes to the others where it is silent of an item. The rest counts as
+    a mean opinion, zero. With all of it an unknown item ranks by what the others say as if all agreed with them, with none of it close to
+    the middle of the catalogue, the more so the heavier the silent models.
+    """
 
     models: tuple[str, ...]
     families: tuple[Family, ...]
     segments: tuple[str, ...]
     weights: NDArray[np.float64]
+    redistributed: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what is no set of weights."""
@@ -93,6 +100,8 @@ class Blend:
             raise ValueError(f"a blend of {self.models} for {self.segments} needs a weight for each, got {self.weights.shape}")
         if not (np.all(self.weights >= 0) and np.allclose(self.weights.sum(axis=1), 1, rtol=0, atol=1e-9)):
             raise ValueError(f"the weights of a segment are not negative and add up to 1, got {self.weights.tolist()}")
+        if not 0 <= self.redistributed <= 1:
+            raise ValueError(f"the share of redistributed weight is between 0 and 1, got {self.redistributed}")
         if unknown := set(self.families) - set(get_args(Family)):
             raise ValueError(f"a blend names families among {get_args(Family)}, got {sorted(unknown)}")
 
@@ -107,10 +116,10 @@ class Blend:
         weights = self.weights[segment]
         # Where a model is silent its z is zero: one product per user adds up what the others say, whichever they are.
         blended = np.matmul(weights.astype(np.float32)[:, None, :], block.z.transpose(1, 0, 2))[:, 0]
-        heard, group = _heard(weights, block)
-        blended *= _of_items(np.divide(1, heard, out=np.zeros_like(heard), where=heard > 0).astype(np.float32), group)
-        if not heard.all():
-            blended[np.broadcast_to(_of_items(heard == 0, group), blended.shape)] = -np.inf
+        counted, group = self._counted(weights, block)
+        blended *= _of_items((1 / counted).astype(np.float32), group)
+        if np.isinf(counted).any():
+            blended[np.broadcast_to(_of_items(np.isinf(counted), group), blended.shape)] = -np.inf
         return blended
 
     def contributions(self, block: BlockScores, segment: NDArray[np.integer], items: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -119,33 +128,36 @@ class Blend:
         They add up to the blended score, up to its float32 rounding. Of item -1, which pads short lists, every model abstains.
         """
         weights = self.weights[segment]
-        heard, group = _heard(weights, block)
+        counted, group = self._counted(weights, block)
         user = np.arange(len(items))[:, None]
-        heard = heard[user, group[items]]
-        speaks = block.user_speaks[:, :, None] & block.item_speaks[:, items] & (items >= 0) & (heard > 0)
-        return np.where(speaks, weights.T[:, :, None] / np.where(heard > 0, heard, 1) * block.z[:, user, items], np.nan)
+        counted = counted[user, group[items]]
+        speaks = block.user_speaks[:, :, None] & block.item_speaks[:, items] & (items >= 0) & np.isfinite(counted)
+        return np.where(speaks, weights.T[:, :, None] / counted * block.z[:, user, items], np.nan)
 
     def to_json(self) -> str:
         """Write the blend as JSON that reads back to the very same weights."""
-        content = {"models": self.models, "families": self.families, "segments": self.segments, "weights": self.weights.tolist()}
-        return json.dumps(content, sort_keys=True)
+        names = {"models": self.models, "families": self.families, "segments": self.segments}
+        return json.dumps({**names, "weights": self.weights.tolist(), "redistributed": self.redistributed}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read back what `to_json` wrote."""
         content = json.loads(text)
         weights = np.array(content["weights"], np.float64).reshape(len(content["segments"]), len(content["models"]))
-        return cls(tuple(content["models"]), tuple(content["families"]), tuple(content["segments"]), weights)
+        models, families, segments = (tuple(content[kind]) for kind in ("models", "families", "segments"))
+        return cls(models, families, segments, weights, content["redistributed"])
 
+    def _counted(self, weights: NDArray[np.float64], block: BlockScores) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Add up the weights (block, models) that count for each user and group of items, infinity where no model speaks.
 
-def _heard(weights: NDArray[np.float64], block: BlockScores) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Add up the weights (block, models) of the models that speak to each user of each group of items.
-
-    A group holds the items that the same models speak of: there are few. Returns (block, groups) and the group of each item, (items,).
-    """
-    voices = np.left_shift(1, np.arange(len(block.item_speaks))) @ block.item_speaks
-    _, first, group = np.unique(voices, return_index=True, return_inverse=True)
-    return np.where(block.user_speaks.T, weights, 0) @ block.item_speaks[:, first].astype(np.float64), group
+        A group holds the items that the same models speak of: there are few. Returns (block, groups) and the group of each item, (items,).
+        """
+        voices = np.left_shift(1, np.arange(len(block.item_speaks))) @ block.item_speaks
+        _, first, group = np.unique(voices, return_index=True, return_inverse=True)
+        of_user = np.where(block.user_speaks.T, weights, 0)
+        heard = of_user @ block.item_speaks[:, first].astype(np.float64)
+        silence = of_user.sum(axis=1, keepdims=True) - heard
+        return np.where(heard > 0, heard + (1 - self.redistributed) * silence, np.inf), group
 
 
 def _of_items(of_groups: NDArray[np.generic], group: NDArray[np.intp]) -> NDArray[np.generic]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from models.divergence import finite
 from models.scorer import Family
 from models.top_k import top_k
 
-MIXES = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""How far learned weights may be drawn towards the best single model."""
+MIXES = (0.0, 0.25, 0.5, 0.75, 0.999)
+"""How far learned weights may be drawn towards the best single model; never all the way, or nobody would speak where it abstains."""
 
 
 class BlendConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -142,9 +143,15 @@ def learn(
         useful = np.sort(np.random.default_rng(seed).choice(useful, config.max_users, replace=False))
     chosen = candidates.of(useful)
     weights = _descend(chosen, len(segments), config, compute, seed)
-    best = np.eye(len(models))[int(np.argmax([_ndcg(chosen, np.tile(row, (len(segments), 1))) for row in np.eye(len(models))]))]
-    mixed = [(1 - mix) * weights + mix * best for mix in MIXES]
-    return Blend(names, families, segments, mixed[int(np.argmax([_ndcg(chosen, mix) for mix in mixed]))])
+    single = max(np.eye(len(models)), key=lambda row: float(_ndcg(chosen, np.tile(row, (len(segments), 1))).mean()))
+    mixed = [(1 - mix) * weights + mix * single for mix in MIXES]
+    return Blend(names, families, segments, max(mixed, key=partial(_proven_gain, chosen, np.tile(single, (len(segments), 1)))))
+
+
+def _proven_gain(chosen: Candidates, single: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Return what weights gain in NDCG over the best single model, less half a standard error: a blend has to earn its place."""
+    gain = _ndcg(chosen, weights) - _ndcg(chosen, single)
+    return float(gain.mean() - 0.5 * gain.std() / np.sqrt(len(gain)))
 
 
 def _descend(chosen: Candidates, n_segments: int, config: BlendConfig, compute: ComputeConfig, seed: int) -> NDArray[np.float64]:
@@ -188,8 +195,8 @@ def _shares(target: NDArray[np.bool_]) -> NDArray[np.float32]:
     return (target / np.maximum(target.sum(axis=1, keepdims=True), 1)).astype(np.float32)
 
 
-def _ndcg(chosen: Candidates, weights: NDArray[np.float64], k: int = 10) -> float:
-    """Rank the candidates with these weights and measure NDCG at k, a mean over users."""
+def _ndcg(chosen: Candidates, weights: NDArray[np.float64], k: int = 10) -> NDArray[np.float64]:
+    """Rank the candidates with these weights and measure each user's NDCG at k; (users,)."""
     spoken = np.moveaxis(weights[chosen.segment], -1, 0)[:, :, None] * chosen.speaks
     total = spoken.sum(axis=0)
     blended = np.divide((spoken * chosen.z).sum(axis=0), total, out=np.full(total.shape, -np.inf), where=total > 0)
@@ -198,4 +205,4 @@ def _ndcg(chosen: Candidates, weights: NDArray[np.float64], k: int = 10) -> floa
     hits = np.take_along_axis(chosen.target & np.isfinite(blended), order, 1)
     discount = 1 / np.log2(np.arange(2, k + 2))[: hits.shape[1]]
     ideal = np.cumsum(discount)[np.minimum(np.maximum(chosen.target.sum(axis=1), 1), len(discount)) - 1]
-    return float(((hits * discount).sum(axis=1) / ideal).mean())
+    return (hits * discount).sum(axis=1) / ideal

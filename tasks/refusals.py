@@ -13,8 +13,8 @@ class NightError(Exception):
     ending = "failed"
 
     def __init__(self, where: str, expected: str, found: str, next_step: str) -> None:
-        self.where, self.expected, self.found, self.next_step = where, expected, found, next_step
-        super().__init__(f"{where}: expected {expected}; found {found}. Next: {next_step}")
+        self.where, self.expected, self.found, self.next_step = where, expected, found.rstrip("."), next_step
+        super().__init__(f"{where}: expected {expected}; found {self.found}. Next: {next_step}")
 
     def __reduce__(self) -> tuple[type[NightError], tuple[str, str, str, str]]:
         """Survive the trip between Prefect's threads and processes."""
