@@ -102,5 +102,5 @@ def _in_whole_units(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], ND
     """
     bits = 53 - len(table).bit_length()
     _, exponent = np.frexp(np.abs(table).max(axis=0))
-    unit = np.ldexp(1.0, exponent - bits)
+    unit = np.ldexp(1.0, np.maximum(exponent - bits, np.finfo(np.float64).minexp))  # columns smaller still count as zero
     return np.rint(table / unit), unit
