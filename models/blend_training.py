@@ -47,7 +47,7 @@ class BlendConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrin
     shrinkage: float = Field(0.02, ge=0)
     """How strongly a segment's weights are drawn to those of everybody; what a small segment cannot prove it does not get."""
 
-    caution: float = Field(0.5, ge=0)
+    caution: float = Field(1.0, ge=0)
     """Standard errors of its gain in NDCG that a blend must do without when it competes with the best single model."""
 
 
