@@ -20,6 +20,9 @@ SHARPEST = 100.0
 
 OUT_OF_SOFTMAX = -1e9
 
+PATIENCE = 2
+"""Epochs that may bring nothing: the loss of one epoch is that of the samples it happened to draw together."""
+
 SEEDS_APART = 1000
 """The item tower's seeds come after the user tower's, one a layer: towers that start alike would see dropped inputs alike."""
 
@@ -27,7 +30,7 @@ SEEDS_APART = 1000
 def train_towers(samples: Samples, config: TowersConfig, seed: int, progress: Progress) -> tuple[Tower, Tower, list[float]]:
     """Train a user tower and an item tower; return both and the mean loss of every epoch.
 
-    Training ends early once an epoch no longer lowers the loss. Weights, dropout and the order of the samples come from `seed`.
+    Training ends early once the loss no longer falls. Weights, dropout and the order of the samples come from `seed`.
     """
     batch_size = max(1, min(config.batch_size, len(samples)))
     epoch_steps = min(len(samples) // batch_size, max(1, config.max_steps // config.epochs))
@@ -40,7 +43,7 @@ def train_towers(samples: Samples, config: TowersConfig, seed: int, progress: Pr
         steps = range(epoch * epoch_steps, (epoch + 1) * epoch_steps)
         losses.append(float(np.mean([finite(step(next(batches)), "towers", at) for at in steps])))
         progress(f"towers: epoch {epoch + 1} of {config.epochs}, loss {losses[-1]:.4f}")
-        if epoch and losses[-1] > losses[-2] * (1 - config.min_improvement):
+        if epoch >= PATIENCE and min(losses[-PATIENCE:]) > min(losses[:-PATIENCE]) * (1 - config.min_improvement):
             break
     return Tower(user_tower.get_weights()), Tower(item_tower.get_weights()), losses
 

@@ -61,7 +61,7 @@ class TowersConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstri
     """Batches learned from, at most: where likes are many, an epoch shows only as many as an equal part of these can hold."""
 
     min_improvement: float = Field(1e-4, ge=0)
-    """Share by which an epoch must lower the loss for another one to follow."""
+    """Share by which two epochs must lower the loss for another one to follow."""
 
 
 class Towers:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.blend import Blend, BlockScores, standardise
-from models.top_k import ScoreError
+from models.top_k import ScoreError, top_k
 
 SEGMENTS = ("few", "many")
 rng = np.random.default_rng(1)
@@ -103,3 +103,32 @@ def test_a_blend_reads_back_to_the_very_same_weights():
 def test_weights_that_do_not_add_up_are_refused():
     with pytest.raises(ValueError, match="add up"):
         blend(0.5, 0.6)
+
+
+def test_an_item_that_some_models_do_not_know_rises_only_as_far_as_its_blend_lets_it():
+    """With nothing redistributed, silence of an item is a mean opinion; a model silent to the user still leaves all it has."""
+    scored = block()
+    held_back = Blend(blend(0.5, 0.3, 0.2).models, blend(0.5, 0.3, 0.2).families, SEGMENTS, np.tile([0.5, 0.3, 0.2], (2, 1)), 0.0)
+    scores, z = held_back.scores(scored, np.zeros(6, np.int16)), scored.z.astype(np.float64)
+    np.testing.assert_allclose(scores[0, 3], 0.5 * z[0, 0, 3] + 0.3 * z[1, 0, 3], rtol=1e-5)
+    np.testing.assert_allclose(scores[2, 20], (0.5 * z[0, 2, 20] + 0.2 * z[2, 2, 20]) / 0.7, rtol=1e-5)
+    items = np.tile(np.arange(5, 15, dtype=np.int32), (6, 1))
+    parts = held_back.contributions(scored, np.zeros(6, np.int16), items)
+    np.testing.assert_allclose(np.nansum(parts, axis=0), np.take_along_axis(scores, items, 1), atol=1e-6)
+    assert Blend.from_json(held_back.to_json()).redistributed == 0
+
+
+def test_what_pads_a_short_list_is_nobodys_contribution():
+    parts = blend(0.5, 0.3, 0.2).contributions(block(), np.zeros(6, np.int16), np.full((6, 2), -1, np.int32))
+    assert np.isnan(parts).all()
+
+
+def test_a_masked_item_never_appears_even_where_every_score_is_negative():
+    scored = block()
+    scored.z[:] = -np.abs(scored.z)
+    scores = blend(0.5, 0.3, 0.2).scores(scored, np.zeros(6, np.int16))
+    scores[:, ::2] = -np.inf
+    items, best = top_k(scores, 30)
+    assert set(items[:, :20].ravel() % 2) == {1}
+    assert (items[:, 20:] == -1).all()
+    assert np.isneginf(best[:, 20:]).all()

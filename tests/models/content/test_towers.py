@@ -23,12 +23,11 @@ def towers(newcomers: Newcomers) -> Towers:
 
 
 def test_a_new_item_suits_those_whose_taste_it_is(towers: Towers, newcomers: Newcomers) -> None:
-    """An item nobody has touched scores higher for everyone of its taste than for anyone of the other, and above the other's items."""
+    """An item nobody has touched comes before all items of the other taste for everyone of its own, and after them for the others."""
     scores = towers.score(newcomers.everybody)
-    taste, group = newcomers.user_group, newcomers.item_group
-    of_taste, of_other = (scores[taste == which][:, newcomers.new_item] for which in (0, 1))
-    assert of_taste.min() > of_other.max()
-    assert (of_taste > scores[taste == 0][:, group == 1].max(axis=1)).all()
+    new, other_taste = scores[:, newcomers.new_item], scores[:, newcomers.item_group == 1]
+    assert (new > other_taste.max(axis=1))[newcomers.user_group == 0].all()
+    assert (new < other_taste.min(axis=1))[newcomers.user_group == 1].all()
 
 
 def test_a_new_user_is_served_by_their_features(towers: Towers, newcomers: Newcomers) -> None:

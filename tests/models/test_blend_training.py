@@ -1,0 +1,178 @@
+"""Claims about `models.blend_training` and the network behind it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from models.blend import Blend, BlockScores
+from models.blend_training import BlendConfig, Candidates, collect, cross_fit, learn
+from models.compute import ComputeConfig
+from models.divergence import DivergedError
+from models.scorer import Family
+
+N_USERS, N_ITEMS = 200, 60
+MODELS: tuple[tuple[str, Family], ...] = (("ease", "collaborative"), ("towers", "content"), ("popularity", "knowledge"))
+SEGMENTS = ("few", "many", "never seen")
+CONFIG = BlendConfig(candidates=10, steps=60)
+
+
+def noise(seed: int, n_models: int = 3) -> BlockScores:
+    """Return models that all guess."""
+    z = np.random.default_rng(seed).normal(size=(n_models, N_USERS, N_ITEMS)).astype(np.float32)
+    return BlockScores(z, np.ones((n_models, N_USERS), np.bool_), np.ones((n_models, N_ITEMS), np.bool_))
+
+
+def liked(scores: NDArray[np.float32]) -> sp.csr_matrix:
+    """Let each user like the two items with the highest of these scores; (users, items)."""
+    return sp.csr_matrix(scores >= np.sort(scores, axis=1)[:, -2:-1], dtype=np.float32)
+
+
+def gathered(block: BlockScores, targets: sp.csr_matrix, segment: Any = 0, config: BlendConfig = CONFIG) -> Candidates:
+    """Collect the candidates of everybody, all items allowed."""
+    segments = np.broadcast_to(np.asarray(segment, np.int16), N_USERS).copy()
+    return collect(block, segments, np.ones((N_USERS, N_ITEMS), np.bool_), targets, config)
+
+
+def learned(candidates: Candidates, config: BlendConfig = CONFIG) -> Blend:
+    """Learn a blend of the three models for the three segments."""
+    return learn(candidates, MODELS, SEGMENTS, config, ComputeConfig(), seed=1)
+
+
+def test_candidates_are_every_models_best_and_what_the_user_went_on_to_like() -> None:
+    """Collected at once or user by user, they are the same; what is not allowed or what no model speaks of is none."""
+    rng, block = np.random.default_rng(2), noise(2)
+    block.user_speaks[1, :50] = block.item_speaks[2, 30:] = block.item_speaks[:, 7] = False
+    block.z[~(block.user_speaks[:, :, None] & block.item_speaks[:, None, :])] = 0
+    allowed, targets = rng.random((N_USERS, N_ITEMS)) < 0.7, sp.csr_matrix(rng.random((N_USERS, N_ITEMS)) < 0.05, dtype=np.float32)
+    found = collect(block, np.zeros(N_USERS, np.int16), allowed, targets, CONFIG)
+    for user in range(N_USERS):
+        speaks = block.user_speaks[:, user, None] & block.item_speaks & allowed[user]
+        wanted = {item for item in targets[user].indices if speaks[:, item].any()}
+        for model in range(3):
+            spoken = np.flatnonzero(speaks[model])
+            wanted |= set(spoken[np.argsort(-block.z[model, user, spoken])][: CONFIG.candidates].tolist())
+        items = sorted(wanted)
+        valid = found.valid[user]
+        np.testing.assert_array_equal(found.z[:, user, valid], block.z[:, user, items])
+        np.testing.assert_array_equal(found.speaks[:, user, valid], speaks[:, items])
+        np.testing.assert_array_equal(found.target[user, valid], [item in targets[user].indices for item in items])
+
+
+def test_blocks_of_users_join_to_what_they_are_together() -> None:
+    """Shorter lists are filled up with places that hold no candidate."""
+    block = noise(3)
+    whole = gathered(block, liked(block.z[0]))
+    parts = [whole.of(np.arange(80)), whole.of(np.arange(80, N_USERS))]
+    parts[0] = Candidates(parts[0].z[:, :, :15], parts[0].speaks[:, :, :15], parts[0].target[:, :15], parts[0].segment)
+    joined = Candidates.together(parts)
+    np.testing.assert_array_equal(joined.z[:, 80:], whole.z[:, 80:])
+    np.testing.assert_array_equal(joined.z[:, :80, :15], whole.z[:, :80, :15])
+    assert not joined.valid[:80, 15:].any()
+    np.testing.assert_array_equal(joined.target[80:], whole.target[80:])
+
+
+def test_each_segment_trusts_the_model_that_tells_it_the_truth() -> None:
+    """Where one model foresees what some users like and another what the others like, weights are learned apart."""
+    block, segment = noise(4), np.arange(N_USERS) % 2
+    truth = np.where((segment == 0)[:, None], block.z[0], block.z[1])
+    weights = learned(gathered(block, liked(truth), segment)).weights
+    assert weights[0, 0] > 0.6 > 0.4 > weights[0, 1:].max()
+    assert weights[1, 1] > 0.6 > 0.4 > weights[1, [0, 2]].max()
+
+
+def test_a_segment_without_holdout_gets_everybodys_weights() -> None:
+    """What all others trust is trusted by those who have not been heard yet."""
+    block, segment = noise(5), np.arange(N_USERS) % 2
+    weights = learned(gathered(block, liked(block.z[1]), segment)).weights
+    np.testing.assert_array_equal(weights.argmax(axis=1), [1, 1, 1])
+    np.testing.assert_allclose(weights[2], weights[:2].mean(axis=0), atol=0.05)
+
+
+def test_two_half_truths_make_a_whole() -> None:
+    """Where two models each see half of what matters, both are heard, and the one that guesses is not."""
+    block = noise(6)
+    weights = learned(gathered(block, liked(block.z[0] + block.z[1]))).weights[0]
+    assert weights[:2].min() > 0.3
+    assert weights[2] < 0.1
+
+
+def test_a_blend_that_gains_nothing_is_the_best_single_model() -> None:
+    """Beside a model that knows all, others have nothing to add, and are not let in by chance."""
+    block = noise(7)
+    block.z[0] = np.sort(block.z[0], axis=1)
+    block.z[1:] *= 0.1
+    weights = learned(gathered(block, liked(block.z[0]))).weights
+    assert weights[:, 0].min() > 0.999
+
+
+def test_the_order_of_models_permutes_their_weights() -> None:
+    """The same models in another order get the same weights."""
+    block = noise(8)
+    targets = liked(block.z[0] + 0.5 * block.z[2])
+    turned = BlockScores(block.z[::-1], block.user_speaks[::-1], block.item_speaks[::-1])
+    np.testing.assert_allclose(learned(gathered(turned, targets)).weights[:, ::-1], learned(gathered(block, targets)).weights, atol=0.01)
+
+
+def test_no_model_is_silenced_for_good() -> None:
+    """The weight of a model is never zero: it may be the only one to know a user who joins tomorrow."""
+    block = noise(9)
+    assert learned(gathered(block, liked(block.z[0]))).weights.min() > 0
+
+
+@pytest.mark.parametrize(("they_like_news", "expected"), [(True, "more"), (False, "less")])
+def test_the_holdout_says_how_far_items_unknown_to_others_may_rise(they_like_news: bool, expected: str) -> None:
+    """Items that one model alone knows rank by what it says where users go on to like them, and near the middle where they do not."""
+    block = noise(10)
+    block.item_speaks[[0, 2], 40:] = False
+    block.z[[0, 2], :, 40:] = 0
+    truth = block.z[0] + block.z[1]
+    truth[:, 40:] = block.z[1, :, 40:] + 1 if they_like_news else -9
+    share = learned(gathered(block, liked(truth))).redistributed
+    assert share > 0.6 if expected == "more" else share < 0.4
+
+
+def test_nothing_to_learn_from_gives_equal_weights_and_one_model_all_of_it() -> None:
+    """Without holdout likes no model is better than another; a model alone needs no learning."""
+    nothing = sp.csr_matrix((N_USERS, N_ITEMS), dtype=np.float32)
+    np.testing.assert_allclose(learned(gathered(noise(11), nothing)).weights, 1 / 3)
+    block = noise(11, n_models=1)
+    alone = learn(gathered(block, liked(block.z[0])), MODELS[:1], SEGMENTS, CONFIG, ComputeConfig(), seed=1)
+    np.testing.assert_array_equal(alone.weights, 1)
+
+
+def test_each_half_is_judged_by_what_the_other_half_taught() -> None:
+    """Users who trust one model are judged by a blend that trusts the other, which only the other half does."""
+    block, half = noise(12), (np.arange(N_USERS) % 2).astype(np.int8)
+    truth = np.where((half == 0)[:, None], block.z[0], block.z[1])
+    published, (for_first, for_second) = cross_fit(
+        gathered(block, liked(truth)), MODELS, SEGMENTS, half, CONFIG, ComputeConfig(), seed=1
+    )  # fmt: skip
+    assert for_first.weights[0].argmax() == 1
+    assert for_second.weights[0].argmax() == 0
+    assert published.weights[0, :2].min() > 0.2
+
+
+def test_learning_twice_gives_the_same_bytes() -> None:
+    """The same candidates and seed give the same blend, to the last bit, also where users are drawn."""
+    block = noise(13)
+    candidates, config = gathered(block, liked(block.z[0] + block.z[1])), CONFIG.model_copy(update={"max_users": 150})
+    first, second = learned(candidates, config), learned(candidates, config)
+    assert first.to_json() == second.to_json()
+    assert json.loads(first.to_json())["models"] == [name for name, _ in MODELS]
+
+
+def test_a_loss_that_is_no_number_ends_the_learning() -> None:
+    """Candidates that hold a NaN end in an error that names the blend, never in weights."""
+    from models.blend_network import learned_weights
+
+    block = noise(14)
+    candidates = gathered(block, liked(block.z[0]))
+    candidates.z[1, 3, 2] = np.nan
+    with pytest.raises(DivergedError, match="blend"):
+        learned_weights(candidates, len(SEGMENTS), CONFIG)
