@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from models.scorer import Family, Progress, Scorer, TrainingData, UserBlock, silent
+from models.scorer import Described, Family, Progress, Scorer, TrainingData, UserBlock, silent
 
 
 class Renumbered:
@@ -67,7 +67,11 @@ class Renumbered:
 
     def _then(self, users: UserBlock) -> UserBlock:
         n_items = len(self.scorer.knows_item)
-        return UserBlock(_moved(users.history, self.items, n_items), _moved(users.features, self.features, self.n_features), users.segment)
+        recent, gap_days = _moved_sequence(users, self.items)
+        described = Described.by(
+            _moved(users.features, self.features, self.n_features), place=users.described.place, words=users.described.words
+        )
+        return UserBlock(_moved(users.history, self.items, n_items), recent, gap_days, described, users.segment)
 
 
 def _moved(matrix: sp.csr_matrix, columns: NDArray[np.intp], n_columns: int) -> sp.csr_matrix:
@@ -77,3 +81,10 @@ def _moved(matrix: sp.csr_matrix, columns: NDArray[np.intp], n_columns: int) -> 
     moved = (matrix @ move).tocsr()
     moved.sort_indices()
     return moved
+
+
+def _moved_sequence(users: UserBlock, items: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Give the latest likes their numbers of then, and close the gaps that items leave which were not there yet."""
+    moved = np.where(users.recent >= 0, items[users.recent], -1).astype(np.int32) if len(items) else users.recent
+    order = np.argsort(moved < 0, axis=1, kind="stable")
+    return np.take_along_axis(moved, order, 1), np.take_along_axis(users.gap_days, order, 1)

@@ -22,6 +22,13 @@ Progress = Callable[[str], None]
 """Receives one short line whenever a long fit has something to say."""
 
 
+RECENT = 50
+"""Likes of a user that are remembered in their order."""
+
+WORDS = 1 << 15
+"""Numbers that the words of texts are hashed to; the same word has the same number every night."""
+
+
 def silent(_line: str) -> None:
     """Ignore progress lines; for tests and for steps too short to report."""
 
@@ -30,14 +37,16 @@ def silent(_line: str) -> None:
 class Interactions:
     """What happened between users and items: one row per (user, item) pair, sorted by user, then item.
 
-    `age_days` counts back from the newest event the night sees (0 where interactions carry no times); `weight` is the pair's
-    event weight; `positive` marks what counts as liking. A pair that is not positive still marks its item as seen.
+    `age_days` counts back from the newest event the night sees (0 where interactions carry no times), exactly enough to tell the order of
+    events a second apart; `weight` is the pair's event weight; `value` the latest rating or quantity, NaN where there is none; `positive`
+    marks what counts as liking. A pair that is not positive still marks its item as seen.
     """
 
     user: NDArray[np.int32]
     item: NDArray[np.int32]
-    age_days: NDArray[np.float32]
+    age_days: NDArray[np.float64]
     weight: NDArray[np.float32]
+    value: NDArray[np.float32]
     positive: NDArray[np.bool_]
     n_users: int
     n_items: int
@@ -45,10 +54,22 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.user)
 
+    @property
+    def ordered(self) -> bool:
+        """Say whether the interactions tell what came before what."""
+        return bool(self.age_days.any())
+
     def where(self, rows: NDArray[np.bool_]) -> Interactions:
         """Keep the marked rows; users and items keep their numbers."""
         return Interactions(
-            self.user[rows], self.item[rows], self.age_days[rows], self.weight[rows], self.positive[rows], self.n_users, self.n_items
+            self.user[rows],
+            self.item[rows],
+            self.age_days[rows],
+            self.weight[rows],
+            self.value[rows],
+            self.positive[rows],
+            self.n_users,
+            self.n_items,
         )
 
     def positives(self) -> sp.csr_matrix:
@@ -59,6 +80,25 @@ class Interactions:
         """Return every pair, liked or not, as a (users, items) float32 matrix of ones."""
         return _pairs(self.user, self.item, self.n_users, self.n_items)
 
+    def sequences(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+        """Return user, item and age of the positive pairs, each user's from first to last; of one instant, by item number."""
+        liked = self.where(self.positive)
+        order = np.lexsort((liked.item, -liked.age_days, liked.user))
+        return liked.user[order], liked.item[order], liked.age_days[order]
+
+    def histories(self) -> Histories:
+        """Return what each user liked, as a set and, where times tell it, the latest of it in order."""
+        recent = np.full((self.n_users, RECENT), -1, np.int32)
+        gap_days = np.zeros(recent.shape, np.float32)
+        if self.ordered:
+            user, item, age_days = self.sequences()
+            last = np.cumsum(np.bincount(user, minlength=self.n_users))[user] - 1
+            place = last - np.arange(len(user))
+            kept = place < RECENT
+            recent[user[kept], place[kept]] = item[kept]
+            gap_days[user[kept], place[kept]] = (age_days - age_days[last])[kept]
+        return Histories(self.positives(), recent, gap_days)
+
 
 def _pairs(user: NDArray[np.int32], item: NDArray[np.int32], n_users: int, n_items: int) -> sp.csr_matrix:
     matrix = sp.csr_matrix((np.ones(len(user), np.float32), (user, item)), shape=(n_users, n_items))
@@ -67,38 +107,87 @@ def _pairs(user: NDArray[np.int32], item: NDArray[np.int32], n_users: int, n_ite
 
 
 @dataclass(frozen=True)
-class TrainingData:
-    """Everything a model may learn from.
+class Histories:
+    """What users liked: `likes` (users, items) holds ones; `recent` (users, RECENT) the latest items, newest first, -1 behind them.
 
-    `item_features` is (items, item feature columns) and `user_features` (users, user feature columns), float32, sparse; a row
-    without entries belongs to something nothing is known of. `user_segment` holds one index into `segments` per user.
+    `gap_days` (users, RECENT) says how long before the user's newest like each was. Without times nothing is recent.
     """
 
+    likes: sp.csr_matrix
+    recent: NDArray[np.int32]
+    gap_days: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Described:
+    """What is known of things (items or users) without any interaction; row n belongs to item or user n.
+
+    `features` is (rows, columns), float32, sparse, with a name per column; a row without entries belongs to something nothing is known of.
+    `place` (rows, 2) is latitude and longitude in degrees, NaN where unknown. `words` (rows, longest text) holds the words of a text in
+    their order as numbers below WORDS, -1 behind its end.
+    """
+
+    features: sp.csr_matrix
+    names: tuple[str, ...]
+    place: NDArray[np.float64]
+    words: NDArray[np.int32]
+
+    @classmethod
+    def by(
+        cls,
+        features: sp.csr_matrix,
+        names: tuple[str, ...] | None = None,
+        place: NDArray[np.float64] | None = None,
+        words: NDArray[np.int32] | None = None,
+    ) -> Self:
+        """Describe things by what there is; columns without names get numbers."""
+        n_rows, n_columns = features.shape
+        return cls(
+            features,
+            tuple(map(str, range(n_columns))) if names is None else names,
+            np.full((n_rows, 2), np.nan) if place is None else place,
+            np.zeros((n_rows, 0), np.int32) if words is None else words,
+        )
+
+    def __getitem__(self, rows: slice | NDArray[np.intp]) -> Described:
+        return Described(self.features[rows], self.names, self.place[rows], self.words[rows])
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Everything a model may learn from; `user_segment` holds one index into `segments` per user."""
+
     interactions: Interactions
-    item_features: sp.csr_matrix
-    user_features: sp.csr_matrix
+    items: Described
+    users: Described
     user_segment: NDArray[np.int16]
     segments: tuple[str, ...]
 
-    def users(self, rows: slice | NDArray[np.intp], positives: sp.csr_matrix) -> UserBlock:
-        """Return what is known of some users, given the (users, items) matrix of everybody's positives."""
-        return UserBlock(positives[rows], self.user_features[rows], self.user_segment[rows])
+    def block(self, rows: slice | NDArray[np.intp], histories: Histories) -> UserBlock:
+        """Return what is known of some users, given everybody's histories."""
+        return UserBlock(histories.likes[rows], histories.recent[rows], histories.gap_days[rows], self.users[rows], self.user_segment[rows])
 
 
 @dataclass(frozen=True)
 class UserBlock:
-    """What a scorer may know of a block of users when it scores them.
+    """What a scorer may know of a block of users when it scores them; see `Histories` and `Described` for the rows.
 
-    `history` is (block, items), ones where the user liked the item; `features` is (block, user feature columns); `segment` is
-    (block,) indices into the segments the model was trained with.
+    `segment` is (block,) indices into the segments the model was trained with.
     """
 
     history: sp.csr_matrix
-    features: sp.csr_matrix
+    recent: NDArray[np.int32]
+    gap_days: NDArray[np.float32]
+    described: Described
     segment: NDArray[np.int16]
 
     def __len__(self) -> int:
         return self.history.shape[0]
+
+    @property
+    def features(self) -> sp.csr_matrix:
+        """Return the feature columns of the users; (block, user feature columns)."""
+        return self.described.features
 
 
 class Scorer(Protocol):

@@ -57,12 +57,12 @@ def blend(night: Night, _prepared: Prepared, trained: Trained, config: BlendConf
     scorers = load_models(night.workspace.root, trained.models)
     users = judged_sample(known, judging)
     data, targets = known.training_data("fit"), known.targets()
-    likes, seen = data.interactions.positives(), data.interactions.seen()
+    histories, seen = data.interactions.histories(), data.interactions.seen()
     blocks: list[Candidates] = []
     with limited_threads(night.compute):
         for rows in np.array_split(users, max(1, -(-len(users) // judging.users_at_once))):
             allowed = allowed_items(seen[rows], known.recommendable)
-            block = score_block(scorers, data.users(rows, likes))
+            block = score_block(scorers, data.block(rows, histories))
             blocks.append(collect(block, data.user_segment[rows], allowed, targets[rows], config))
         candidates = Candidates.together(blocks)
         ids = known.users["user_id"].take(users).to_pylist()

@@ -139,14 +139,14 @@ def _rank(
     scorers = load_models(night.workspace.root, trained.models)
     halves = [Blend.from_json(text) for text in blended.halves]
     data = known.training_data("fit")
-    likes, seen = data.interactions.positives(), data.interactions.seen()
+    histories, seen = data.interactions.histories(), data.interactions.seen()
     half = user_half(known.users["user_id"].take(users).to_pylist())
     lists = _Lists()
     with limited_threads(night.compute):
         for chosen in np.array_split(np.arange(len(users)), max(1, -(-len(users) // judging.users_at_once))):
             rows, segment = users[chosen], data.user_segment[users[chosen]]
             allowed = allowed_items(seen[rows], known.recommendable)
-            block = score_block(scorers, data.users(rows, likes))
+            block = score_block(scorers, data.block(rows, histories))
             blended_scores = np.where(half[chosen, None] == 0, halves[0].scores(block, segment), halves[1].scores(block, segment))
             lists.add("blend", top_k(np.where(allowed, blended_scores, -np.inf).astype(np.float32), k)[0])
             for place, scorer in enumerate(scorers):

@@ -46,7 +46,7 @@ def refit(night: Night, prepared: Prepared, blended: Blended, gated: Gated, conf
         "data_through": prepared.data_through,
         "models": [{"name": model.name, "family": model.family} for model in fitted.models],
         "segment_bounds": known.segments.bounds,
-        "user_features": known.user_feature_names,
+        "user_features": known.user_descriptions.names,
         "config": config.model_dump(mode="json"),
         "verdict": gated.reason,
     }
@@ -68,5 +68,5 @@ def _renumbered(scorer: Scorer, known: TrainingSet, items: Path, card: Path) -> 
     then = pq.read_table(items)["item_id"]
     numbers = pc.fill_null(pc.index_in(known.items["item_id"], then), -1).to_numpy().astype(np.intp)
     features = {name: index for index, name in enumerate(json.loads(card.read_text())["user_features"])}
-    columns = np.array([features.get(name, -1) for name in known.user_feature_names], np.intp)
+    columns = np.array([features.get(name, -1) for name in known.user_descriptions.names], np.intp)
     return Renumbered(scorer, numbers, columns, len(features))

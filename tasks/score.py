@@ -55,7 +55,7 @@ class _Recommender:
 
     def __init__(self, known: TrainingSet, data: TrainingData, scorers: list[Scorer], blend: Blend, k: int) -> None:
         self.known, self.data, self.scorers, self.blend, self.k = known, data, scorers, blend, k
-        self.likes, self.seen = data.interactions.positives(), data.interactions.seen()
+        self.histories, self.seen = data.interactions.histories(), data.interactions.seen()
         self.family = np.array([FAMILIES.index(scorer.family) for scorer in scorers])
         self.comparers = (
             [scorer for scorer in scorers if scorer.similarity(np.arange(1), np.arange(1)) is not None] if known.n_items else []
@@ -63,7 +63,7 @@ class _Recommender:
 
     def rows(self, users: slice) -> tuple[dict[str, NDArray[np.generic]], NDArray[np.intp], NDArray[np.str_]]:
         """Return the columns of a block's rows, the list length of each user, and the rung each was served by."""
-        block = score_block(self.scorers, self.data.users(users, self.likes))
+        block = score_block(self.scorers, self.data.block(users, self.histories))
         segment = self.data.user_segment[users]
         allowed = allowed_items(self.seen[users], self.known.recommendable)
         chosen = top_k(np.where(allowed, self.blend.scores(block, segment), -np.inf).astype(np.float32), self.k)[0]
@@ -74,7 +74,7 @@ class _Recommender:
         chosen, score = np.take_along_axis(chosen, order, 1), np.take_along_axis(score, order, 1)
         families = np.take_along_axis(families, order[None], 2)
         row, place = np.nonzero(chosen >= 0)
-        rung = self._rungs(block, np.diff(self.likes.indptr)[users] > 0)
+        rung = self._rungs(block, np.diff(self.histories.likes.indptr)[users] > 0)
         columns: dict[str, NDArray[np.generic]] = {
             "user": row + users.start,
             "rank": place.astype(np.int16) + 1,
@@ -108,7 +108,7 @@ class _Recommender:
         if not self.comparers:
             return because
         for row, user in enumerate(range(users.start, users.stop)):
-            history = self.likes.indices[self.likes.indptr[user] : self.likes.indptr[user + 1]]
+            history = self.histories.likes.indices[self.histories.likes.indptr[user] : self.histories.likes.indptr[user + 1]]
             items = chosen[row][chosen[row] >= 0]
             if len(history) and len(items):
                 because[row, : len(items)] = self._strongest(items, history)

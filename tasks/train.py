@@ -99,7 +99,7 @@ def chosen_models(config: TrainConfig, data: TrainingData, n_items: int) -> list
     """Return the configured models that suit the catalogue's size and the features there are, not yet fitted."""
     small = n_items <= config.ease_up_to_items and "ease" in config.models
     unsuited = {"spectral", "als"} if small else {"ease"}
-    if data.item_features.shape[1] == 0:
+    if data.items.features.shape[1] == 0:
         unsuited.add("towers")
     return [SCORERS[name](getattr(config, name)) for name in config.models if name not in unsuited]  # type: ignore[call-arg]
 

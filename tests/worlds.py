@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from models.scorer import Interactions, TrainingData, UserBlock
+from models.scorer import RECENT, Described, Histories, Interactions, TrainingData, UserBlock
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class World:
     @property
     def everybody(self) -> UserBlock:
         """Return all users of the world as one block."""
-        return self.data.users(slice(None), self.data.interactions.positives())
+        return self.data.block(slice(None), self.data.interactions.histories())
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,13 @@ def interactions(
     positive: ArrayLike = True,
     age_days: ArrayLike = 0,
     weight: ArrayLike = 1,
+    value: ArrayLike = np.nan,
 ) -> Interactions:
     """Bring pairs into the order that models expect; single values hold for all pairs, and `shape` is (users, items)."""
     users, items = np.asarray(user, np.int32), np.asarray(item, np.int32)
     order = np.lexsort((items, users))
     facts = (np.broadcast_to(np.asarray(fact, kind), users.shape)[order]
-             for fact, kind in ((age_days, np.float32), (weight, np.float32), (positive, np.bool_)))  # fmt: skip
+             for fact, kind in ((age_days, np.float64), (weight, np.float32), (value, np.float32), (positive, np.bool_)))  # fmt: skip
     return Interactions(users[order], items[order], *facts, *shape)
 
 
@@ -69,7 +70,15 @@ def training_data(
     items = np.full(happened.n_items, -1) if item_group is None else np.asarray(item_group)
     users = np.full(happened.n_users, -1) if user_group is None else np.asarray(user_group)
     segment = np.clip(users, 0, len(segments) - 1).astype(np.int16)
-    return TrainingData(happened, _one_column_per_group(items), _one_column_per_group(users), segment, tuple(segments))
+    described = (Described.by(_one_column_per_group(group)) for group in (items, users))
+    return TrainingData(happened, *described, segment, tuple(segments))
+
+
+def strangers(likes: sp.csr_matrix) -> UserBlock:
+    """Let users come of whom nothing is known but what they like, (users, items), and not in which order."""
+    histories = Histories(likes, np.full((likes.shape[0], RECENT), -1, np.int32), np.zeros((likes.shape[0], RECENT), np.float32))
+    nothing = Described.by(sp.csr_matrix((likes.shape[0], 0), dtype=np.float32))
+    return UserBlock(histories.likes, histories.recent, histories.gap_days, nothing, np.zeros(likes.shape[0], np.int16))
 
 
 def _one_column_per_group(group: NDArray[np.intp]) -> sp.csr_matrix:
@@ -84,7 +93,8 @@ def checkerboard(n_users: int = 20, n_items: int = 16) -> Checkerboard:
     withheld = (np.arange(n_users) // 2 * 2) % n_items + user_colour
     likes = user_colour[:, None] == item_colour
     likes[np.arange(n_users), withheld] = False
-    happened = interactions(*np.nonzero(likes), likes.shape)
+    user, item = np.nonzero(likes)
+    happened = interactions(user, item, likes.shape, age_days=np.random.default_rng(11).permutation(len(user)))
     return Checkerboard(training_data(happened, item_colour, user_colour, ("even", "odd")), user_colour, item_colour, withheld)
 
 

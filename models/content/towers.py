@@ -135,12 +135,12 @@ class Towers:
 
     def _samples(self, data: TrainingData, seed: int) -> Samples:
         """Write what is known of items and users densely, and gather the likes of items with features."""
-        self._knows_item, user_has_features = (np.diff(rows.indptr) > 0 for rows in (data.item_features, data.user_features))
+        self._knows_item, user_has_features = (np.diff(rows.indptr) > 0 for rows in (data.items.features, data.users.features))
         size = self.config.input_size
-        self._item_inputs = FeatureInputs.fit(data.item_features[self._knows_item], size, seed)(data.item_features)
-        self._user_features = FeatureInputs.fit(data.user_features[user_has_features], size, seed)
+        self._item_inputs = FeatureInputs.fit(data.items.features[self._knows_item], size, seed)(data.items.features)
+        self._user_features = FeatureInputs.fit(data.users.features[user_has_features], size, seed)
         likes = sp.csr_matrix(data.interactions.positives().multiply(self._knows_item), dtype=np.float32)
-        return Samples(likes, self._item_inputs, self._user_features(data.user_features))
+        return Samples(likes, self._item_inputs, self._user_features(data.users.features))
 
     def _n_likes(self, users: UserBlock) -> NDArray[np.float32]:
         return users.history @ self._knows_item.astype(np.float32)

@@ -5,6 +5,7 @@ select
     items.item_index,
     epoch_us(interactions.occurred_at) as occurred_at,
     max(case when len($event_types) = 0 then 1.0 else map($event_types, $event_weights)[interactions.event_type] end)::float as weight,
+    max(interactions.value)::float as value,
     bool_or(interactions.value is null or $positive_from is null or interactions.value >= $positive_from) as positive
 from staging.interactions as interactions
 inner join training.users as users using (user_id)

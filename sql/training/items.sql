@@ -16,6 +16,8 @@ select
     (row_number() over (order by ids.item_id) - 1)::integer as item_index,
     ids.item_id,
     items.title,
+    items.lat,
+    items.lon,
     items.attributes,
     not catalogue.exists_tonight or items.item_id is not null as is_known,
     coalesce(items.available_from < $known_until, true) and coalesce(items.available_until >= $known_until, true) as is_available

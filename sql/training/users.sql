@@ -11,6 +11,8 @@ ids as (
 select
     (row_number() over (order by ids.user_id) - 1)::integer as user_index,
     ids.user_id,
+    users.lat,
+    users.lon,
     users.attributes
 from ids
 left join staging.users as users using (user_id)

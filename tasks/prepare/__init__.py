@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from models.holdout import Events, HoldoutConfig, split
+from models.scorer import Described
 from tasks.ingest import Delivered
 from tasks.night import Night, Receipt
-from tasks.prepare.features import FeatureConfig, Features, Kind, build_features
+from tasks.prepare.features import FeatureConfig, Features, Kind, build_features, words_in_order
 from tasks.prepare.training_set import SegmentConfig, TrainingSet, load_training_set
 from tasks.stage import EventsConfig
 from tasks.warehouse import Warehouse, WarehouseConfig, open_warehouse
@@ -59,19 +60,19 @@ def prepare(
         happened["positive"].to_numpy(),
     )
     parts = split(numbered, night.seed, holdout)
-    item_features = build_features(_attributes(items, "title"), features)
-    user_features = build_features(_attributes(users), features)
+    item_attributes, user_attributes = _attributes(items, "title"), _attributes(users)
+    item_features, user_features = build_features(item_attributes, features), build_features(user_attributes, features)
     result = TrainingSet(
-        users.drop_columns(["attributes"]),
-        items.drop_columns(["attributes"]),
+        users.drop_columns(["attributes", "lat", "lon"]),
+        items.drop_columns(["attributes", "lat", "lon"]),
         numbered,
         happened["weight"].to_numpy(),
+        happened["value"].to_numpy(),
         parts.fit,
         parts.holdout,
-        item_features.matrix,
-        user_features.matrix,
+        _described(items, item_attributes, item_features),
+        _described(users, user_attributes, user_features),
         segments,
-        user_features.names,
     )
     files = result.save(night.staging / "training")
     log.info("prepare: %d users, %d items, %s", result.n_users, result.n_items, parts.sentence)
@@ -104,6 +105,12 @@ def _build(warehouse: Warehouse, night: Night, events: EventsConfig) -> dict[str
             "training.events", event_types=types, event_weights=[events.weights[name] for name in types], positive_from=events.positive_from
         ),
     }
+
+
+def _described(table: pa.Table, attributes: list[dict[str, str]], features: Features) -> Described:
+    """Bring together what is known of things: their feature columns, where they are, and the words of their texts."""
+    place = np.column_stack([table["lat"].to_numpy(), table["lon"].to_numpy()]).astype(np.float64)
+    return Described(features.matrix, features.names, place, words_in_order(attributes, features.kinds))
 
 
 def _attributes(table: pa.Table, *further: str) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,16 @@ from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
+
+from models.scorer import WORDS
 
 Kind = Literal["number", "categories", "text", "ignore"]
 _WORD = re.compile(r"[^\W_]{2,}")
+
+LONGEST_TEXT = 64
+"""Words of a text that are kept in their order."""
 
 
 class FeatureConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -85,6 +92,19 @@ def kind_of(values: Sequence[str], config: FeatureConfig) -> Kind:
     if distinct > 0.9 and len(values) > 20 and words < 1.5:
         return "ignore"
     return "text" if words >= 2 and distinct > 0.5 else "categories"
+
+
+def words_in_order(attributes: Sequence[dict[str, str]], kinds: dict[str, Kind]) -> NDArray[np.int32]:
+    """Number the words of each row's texts in their order, (rows, longest), -1 behind the end; see `Described.words`.
+
+    The number is a hash of the word: the same every night, whatever else there is to read.
+    """
+    texts = sorted(name for name, kind in kinds.items() if kind == "text")
+    rows = [[word for name in texts for word in _WORD.findall(row.get(name, "").lower())][:LONGEST_TEXT] for row in attributes]
+    words = np.full((len(rows), max(map(len, rows), default=0)), -1, np.int32)
+    for row, found in enumerate(rows):
+        words[row, : len(found)] = [zlib.crc32(word.encode()) % WORDS for word in found]
+    return words
 
 
 def _no_columns(n_rows: int) -> sp.csr_matrix:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, model_validator
 
 from models.holdout import Events
-from models.scorer import Interactions, TrainingData
+from models.scorer import Described, Interactions, TrainingData
 
 _DAY_IN_MICROSECONDS = 86_400_000_000.0
 
@@ -50,12 +50,12 @@ class TrainingSet:
     items: pa.Table
     events: Events
     weight: NDArray[np.float32]
+    value: NDArray[np.float32]
     fit: NDArray[np.bool_]
     holdout: NDArray[np.bool_]
-    item_features: sp.csr_matrix
-    user_features: sp.csr_matrix
+    item_descriptions: Described
+    user_descriptions: Described
     segments: SegmentConfig
-    user_feature_names: tuple[str, ...]
 
     @property
     def n_users(self) -> int:
@@ -75,15 +75,14 @@ class TrainingSet:
         interactions = self.pairs(self.fit if part == "fit" else np.ones(len(self.events), np.bool_))
         likes = np.bincount(interactions.user[interactions.positive], minlength=self.n_users)
         segment = np.searchsorted(np.array(self.segments.bounds), likes, side="right").astype(np.int16)
-        return TrainingData(interactions, self.item_features, self.user_features, segment, self.segments.names)
+        return TrainingData(interactions, self.item_descriptions, self.user_descriptions, segment, self.segments.names)
 
     def pairs(self, rows: NDArray[np.bool_]) -> Interactions:
-        """Bring the marked events together by (user, item): the latest time, the largest weight, positive if any was."""
+        """Bring the marked events together by (user, item): the latest time and value, the largest weight, positive if any was."""
         user, item = self.events.user[rows], self.events.item[rows]
-        weight, positive = self.weight[rows], self.events.positive[rows]
+        weight, value, positive = self.weight[rows], self.value[rows], self.events.positive[rows]
         if len(user) == 0:
-            empty = np.zeros(0, np.float32)
-            return Interactions(user, item, empty, empty, positive, self.n_users, self.n_items)
+            return Interactions(user, item, np.zeros(0), weight, value, positive, self.n_users, self.n_items)
         starts = np.flatnonzero(np.r_[True, (np.diff(user) != 0) | (np.diff(item) != 0)])
         ends = np.r_[starts[1:], len(user)] - 1
         return Interactions(
@@ -91,17 +90,18 @@ class TrainingSet:
             item[starts],
             self._age_days(rows)[ends],
             np.maximum.reduceat(weight, starts),
+            value[ends],
             np.logical_or.reduceat(positive, starts),
             self.n_users,
             self.n_items,
         )
 
-    def _age_days(self, rows: NDArray[np.bool_]) -> NDArray[np.float32]:
+    def _age_days(self, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
         times = self.events.occurred_at
         if times is None:
-            return np.zeros(np.count_nonzero(rows), np.float32)
+            return np.zeros(np.count_nonzero(rows))
         # Age counts from the newest event the night sees, never from the clock: the same data decay the same whenever they are read.
-        return ((times.max() - times[rows]) / _DAY_IN_MICROSECONDS).astype(np.float32)
+        return (times.max() - times[rows]) / _DAY_IN_MICROSECONDS
 
     def targets(self, rows: NDArray[np.bool_] | None = None) -> sp.csr_matrix:
         """Return the holdout as a (users, items) matrix of ones; `rows` narrows it to some of its events."""
@@ -113,15 +113,12 @@ class TrainingSet:
         """Write everything to a folder; the same content gives the same bytes."""
         folder.mkdir(parents=True, exist_ok=True)
         times = {} if self.events.occurred_at is None else {"occurred_at": self.events.occurred_at}
-        arrays = {
+        arrays: dict[str, dict[str, NDArray[Any]]] = {
             "events": {"user": self.events.user, "item": self.events.item, "positive": self.events.positive, **times}
-            | {"weight": self.weight, "fit": self.fit, "holdout": self.holdout},
-            "item_features": _parts(self.item_features),
-            "user_features": _parts(self.user_features),
-            "segments": {
-                "bounds": np.array(self.segments.bounds, np.int64),
-                "user_feature_names": np.array(self.user_feature_names, np.str_),
-            },
+            | {"weight": self.weight, "value": self.value, "fit": self.fit, "holdout": self.holdout},
+            "item_descriptions": _parts(self.item_descriptions),
+            "user_descriptions": _parts(self.user_descriptions),
+            "segments": {"bounds": np.array(self.segments.bounds, np.int64)},
         }
         for name, content in arrays.items():
             np.savez(folder / f"{name}.npz", allow_pickle=False, **content)
@@ -136,25 +133,27 @@ def load_training_set(folder: Path) -> TrainingSet:
         content = dict(stored)
     with np.load(folder / "segments.npz") as stored:
         segments = SegmentConfig(bounds=tuple(int(bound) for bound in stored["bounds"]))
-        names = tuple(str(name) for name in stored["user_feature_names"])
     return TrainingSet(
         users=pq.read_table(folder / "users.parquet"),
         items=pq.read_table(folder / "items.parquet"),
         events=Events(content["user"], content["item"], content.get("occurred_at"), content["positive"]),
         weight=content["weight"],
+        value=content["value"],
         fit=content["fit"],
         holdout=content["holdout"],
-        item_features=_matrix(folder / "item_features.npz"),
-        user_features=_matrix(folder / "user_features.npz"),
+        item_descriptions=_described(folder / "item_descriptions.npz"),
+        user_descriptions=_described(folder / "user_descriptions.npz"),
         segments=segments,
-        user_feature_names=names,
     )
 
 
-def _parts(matrix: sp.csr_matrix) -> dict[str, NDArray[np.generic]]:
-    return {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr, "shape": np.array(matrix.shape, np.int64)}
+def _parts(described: Described) -> dict[str, NDArray[Any]]:
+    features = described.features
+    parts = {"data": features.data, "indices": features.indices, "indptr": features.indptr, "shape": np.array(features.shape, np.int64)}
+    return {**parts, "names": np.array(described.names, np.str_), "place": described.place, "words": described.words}
 
 
-def _matrix(path: Path) -> sp.csr_matrix:
+def _described(path: Path) -> Described:
     with np.load(path) as stored:
-        return sp.csr_matrix((stored["data"], stored["indices"], stored["indptr"]), shape=tuple(stored["shape"]))
+        features = sp.csr_matrix((stored["data"], stored["indices"], stored["indptr"]), shape=tuple(stored["shape"]))
+        return Described(features, tuple(stored["names"].tolist()), stored["place"], stored["words"])

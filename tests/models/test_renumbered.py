@@ -3,15 +3,12 @@ import scipy.sparse as sp
 
 from models.collaborative.ease import Ease, EaseConfig
 from models.renumbered import Renumbered
-from models.scorer import Interactions, TrainingData, UserBlock
+from models.scorer import TrainingData
+from tests.worlds import interactions, strangers, training_data
 
 
 def data(likes: np.ndarray) -> TrainingData:
-    user, item = (index.astype(np.int32) for index in np.nonzero(likes))
-    ones = np.ones(len(user), np.float32)
-    pairs = Interactions(user, item, ones, ones, np.ones(len(user), np.bool_), *likes.shape)
-    nothing = sp.csr_matrix(likes.shape, dtype=np.float32)
-    return TrainingData(pairs, sp.csr_matrix((likes.shape[1], 0)), nothing[:, :0], np.zeros(len(likes), np.int16), ("all",))
+    return training_data(interactions(*np.nonzero(likes), likes.shape))
 
 
 def test_an_earlier_model_says_the_same_of_the_same_items_under_their_new_numbers():
@@ -22,8 +19,7 @@ def test_an_earlier_model_says_the_same_of_the_same_items_under_their_new_number
     model = Renumbered(scorer, numbers, np.zeros(0, np.intp), 0)
     tonight = sp.csr_matrix(np.array([[1, 1, 0, 0], [0, 0, 1, 1]], np.float32))
     before = sp.csr_matrix(np.array([[0, 0, 0, 1], [1, 0, 1, 0]], np.float32))
-    nobody = sp.csr_matrix((2, 0), dtype=np.float32)
-    now_block, then_block = (UserBlock(history, nobody, np.zeros(2, np.int16)) for history in (tonight, before))
+    now_block, then_block = strangers(tonight), strangers(before)
     assert model.knows_item.tolist() == [False, True, True, True]
     np.testing.assert_array_equal(model.score(now_block)[:, 1:], scorer.score(then_block)[:, [3, 0, 2]])
     assert not model.score(now_block)[:, 0].any()

@@ -65,7 +65,7 @@ def test_an_item_that_nobody_likes_is_known_by_its_features_only(fitted: Scorer,
 
 def test_a_history_of_unknown_items_is_no_history(fitted: Scorer, newcomers: Newcomers) -> None:
     """Whoever likes only what a model has never met is scored as if they liked nothing."""
-    stranger = newcomers.data.users(np.array([newcomers.blank_user]), newcomers.data.interactions.positives())
+    stranger = newcomers.data.block(np.array([newcomers.blank_user]), newcomers.data.interactions.histories())
     history = stranger.history.tolil()
     history[0, newcomers.blank_item] = 1
     follower = replace(stranger, history=history.tocsr())
@@ -120,15 +120,15 @@ def test_an_artifact_of_another_model_is_refused(fitted: Scorer, tmp_path: Path)
 
 def test_scores_do_not_depend_on_block_mates(fitted: Scorer, newcomers: Newcomers) -> None:
     """A user alone gets the scores they get in a crowd."""
-    positives = newcomers.data.interactions.positives()
+    histories = newcomers.data.interactions.histories()
     together = fitted.score(newcomers.everybody)
-    alone = [fitted.score(newcomers.data.users(np.array([user]), positives))[0] for user in range(len(together))]
+    alone = [fitted.score(newcomers.data.block(np.array([user]), histories))[0] for user in range(len(together))]
     np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
 
 
 def test_an_empty_block_gets_no_scores(fitted: Scorer, newcomers: Newcomers) -> None:
     """No users in, no rows out, and as many columns as ever."""
-    nobody = newcomers.data.users(slice(0, 0), newcomers.data.interactions.positives())
+    nobody = newcomers.data.block(slice(0, 0), newcomers.data.interactions.histories())
     assert fitted.score(nobody).shape == (0, newcomers.data.interactions.n_items)
     assert fitted.knows_user(nobody).shape == (0,)
 
@@ -176,11 +176,12 @@ def test_the_order_of_users_is_irrelevant(name: str, two_tastes: World) -> None:
     number = np.random.default_rng(5).permutation(data.interactions.n_users)
     happened = data.interactions
     order = np.lexsort((happened.item, number[happened.user]))
-    rows = (column[order] for column in (number[happened.user], happened.item, happened.age_days, happened.weight, happened.positive))
+    names = ("user", "item", "age_days", "weight", "value", "positive")
+    columns = {name: getattr(happened, name) for name in names} | {"user": number[happened.user]}
     place = np.argsort(number)
     renumbered = TrainingData(
-        replace(happened, **dict(zip(("user", "item", "age_days", "weight", "positive"), rows, strict=True))),
-        data.item_features, data.user_features[place], data.user_segment[place], data.segments,
+        replace(happened, **{name: column[order] for name, column in columns.items()}),
+        data.items, data.users[place], data.user_segment[place], data.segments,
     )  # fmt: skip
     expected, found = SCORERS[name]().fit(data, seed=3), SCORERS[name]().fit(renumbered, seed=3)
     np.testing.assert_allclose(found.score(two_tastes.everybody), expected.score(two_tastes.everybody), rtol=1e-3, atol=1e-4)

@@ -5,6 +5,7 @@ import scipy.sparse as sp
 from pydantic import ValidationError
 
 from models.holdout import DAY, Events
+from models.scorer import Described
 from tasks.prepare.training_set import SegmentConfig, TrainingSet, load_training_set
 
 
@@ -17,10 +18,10 @@ def known(times: bool = True) -> TrainingSet:
     items = pa.table({"item_index": [0, 1, 2], "item_id": [7, 8, 9], "is_known": [True, True, False], "is_available": [True, False, True]})
     weight = np.array([1, 0.5, 2, 1], np.float32)
     fit = np.array([True, True, False, True])
-    nothing = sp.csr_matrix((3, 0), dtype=np.float32)
-    return TrainingSet(
-        users, items, events, weight, fit, ~fit, nothing, sp.csr_matrix((2, 1), dtype=np.float32), SegmentConfig(), ("country=ch",)
-    )
+    value = np.array([np.nan, 1, 5, 4], np.float32)
+    nothing = Described.by(sp.csr_matrix((3, 0), dtype=np.float32), place=np.array([[47.4, 8.5], [np.nan, np.nan], [46.9, 7.4]]))
+    swiss = Described.by(sp.csr_matrix((2, 1), dtype=np.float32), ("country=ch",), words=np.array([[7, 3], [2, -1]], np.int32))
+    return TrainingSet(users, items, events, weight, value, fit, ~fit, nothing, swiss, SegmentConfig())
 
 
 def test_a_pair_is_as_recent_as_its_last_event_as_heavy_as_its_heaviest_and_liked_if_it_ever_was():
@@ -28,6 +29,7 @@ def test_a_pair_is_as_recent_as_its_last_event_as_heavy_as_its_heaviest_and_like
     assert (pairs.user.tolist(), pairs.item.tolist()) == ([0, 0, 1], [0, 1, 2])
     assert pairs.age_days.tolist() == [4, 1, 0]
     assert pairs.weight.tolist() == [1, 2, 1]
+    assert pairs.value.tolist()[1:] == [5, 4]
     assert pairs.positive.all()
 
 
@@ -62,5 +64,9 @@ def test_what_is_saved_reads_back_and_the_same_content_gives_the_same_bytes(tmp_
     assert (back.events.occurred_at is None) == (not times)
     assert back.users.equals(known().users)
     assert back.segments == SegmentConfig()
-    assert back.user_feature_names == ("country=ch",)
+    assert back.user_descriptions.names == ("country=ch",)
     np.testing.assert_array_equal(back.targets().toarray(), known().targets().toarray())
+    for described in ("item_descriptions", "user_descriptions"):
+        expected, found = getattr(known(), described), getattr(back, described)
+        np.testing.assert_array_equal(found.place, expected.place)
+        np.testing.assert_array_equal(found.words, expected.words)

@@ -12,7 +12,7 @@ from scipy.linalg import LinAlgError
 
 from models.collaborative import ease
 from models.collaborative.ease import Ease, EaseConfig, votes
-from tests.worlds import World, interactions, training_data
+from tests.worlds import World, interactions, strangers, training_data
 
 
 def plain_votes(positives: NDArray[np.float64], reg: float) -> NDArray[np.float64]:
@@ -44,7 +44,7 @@ def test_scores_are_those_of_the_article_on_known_items(seed: int, n_users: int,
     np.testing.assert_array_equal(scorer.knows_item, known)
     expected = np.zeros(likes.shape)
     expected[:, known] = likes[:, known] @ plain_votes(likes[:, known].astype(float), reg)
-    found = scorer.score(data.users(slice(None), data.interactions.positives()))
+    found = scorer.score(data.block(slice(None), data.interactions.histories()))
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -52,8 +52,7 @@ def test_similarity_is_what_one_more_like_adds(two_tastes: World) -> None:
     """Liking one item more raises each score by that item's similarity, exactly what `because` explains."""
     scorer = Ease(EaseConfig(reg=2.0)).fit(two_tastes.data, seed=0)
     n_items = two_tastes.data.interactions.n_items
-    one_like_each = two_tastes.data.users(np.zeros(n_items, np.intp), sp.csr_matrix((1, n_items), dtype=np.float32))
-    each = type(one_like_each)(sp.eye_array(n_items, dtype=np.float32, format="csr"), one_like_each.features, one_like_each.segment)
+    each = strangers(sp.csr_matrix(np.eye(n_items, dtype=np.float32)))
     everything = np.arange(n_items)
     np.testing.assert_allclose(scorer.score(each), scorer.similarity(everything, everything).T, atol=1e-6)
 

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from models.collaborative import spectral
 from models.collaborative.spectral import Spectral, SpectralConfig, neighbourhoods, normalised, smoothest
-from models.scorer import UserBlock
-from tests.worlds import World, interactions, training_data
+from tests.worlds import World, interactions, strangers, training_data
 
 
 def plain_scores(likes: NDArray[np.bool_], rank: int, low_pass_weight: float) -> NDArray[np.float64]:
@@ -64,8 +63,7 @@ def test_similarity_is_what_one_like_scores(two_tastes: World) -> None:
     """A user of one like gets that item's similarities as scores, exactly what `because` explains."""
     scorer = Spectral(SpectralConfig(neighbours=6, rank=3)).fit(two_tastes.data, seed=0)
     everything = np.arange(two_tastes.data.interactions.n_items)
-    nothing = sp.csr_matrix((len(everything), 0), dtype=np.float32)
-    one_like_each = UserBlock(sp.csr_matrix(np.eye(len(everything), dtype=np.float32)), nothing, np.zeros(len(everything), np.int16))
+    one_like_each = strangers(sp.csr_matrix(np.eye(len(everything), dtype=np.float32)))
     np.testing.assert_allclose(scorer.score(one_like_each), scorer.similarity(everything, everything).T, atol=1e-6)
 
 
@@ -76,4 +74,4 @@ def test_a_large_sparse_catalogue_needs_no_matrix_of_all_pairs() -> None:
     user, item = np.repeat(np.arange(n_users), 6), rng.integers(0, n_items, n_users * 6)
     data = training_data(interactions(*np.unique(np.stack([user, item]), axis=1), (n_users, n_items)))
     scorer = Spectral(SpectralConfig(rank=4)).fit(data, seed=0)
-    assert scorer.score(data.users(slice(0, 1), data.interactions.positives())).shape == (1, n_items)
+    assert scorer.score(data.block(slice(0, 1), data.interactions.histories())).shape == (1, n_items)

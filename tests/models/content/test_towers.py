@@ -11,6 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 from models.content.towers import Towers, TowersConfig
+from models.scorer import Described
 from tests.worlds import Newcomers, World
 
 SMALL = TowersConfig(embedding_size=8, hidden=(16,), batch_size=64, learning_rate=0.01)
@@ -50,7 +51,7 @@ def test_more_columns_than_the_towers_read_are_reduced(two_tastes: World) -> Non
     of_taste = np.arange(300) % 2 == two_tastes.item_group[:, None]
     words = sp.csr_matrix(rng.random(of_taste.shape) < np.where(of_taste, 0.1, 0.02), dtype=np.float32)
     config = SMALL.model_copy(update={"input_size": 8})
-    scores = Towers(config).fit(replace(two_tastes.data, item_features=words), seed=3).score(two_tastes.everybody)
+    scores = Towers(config).fit(replace(two_tastes.data, items=Described.by(words)), seed=3).score(two_tastes.everybody)
     by_taste = np.stack([scores[:, two_tastes.item_group == taste].mean(axis=1) for taste in (0, 1)], axis=1)
     np.testing.assert_array_equal(by_taste.argmax(axis=1), two_tastes.user_group)
 
