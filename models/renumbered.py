@@ -71,7 +71,8 @@ class Renumbered:
         described = Described.by(
             _moved(users.features, self.features, self.n_features), place=users.described.place, words=users.described.words
         )
-        return UserBlock(_moved(users.history, self.items, n_items), recent, gap_days, described, users.segment)
+        history, ratings = (_moved(pairs, self.items, n_items) for pairs in (users.history, users.ratings))
+        return UserBlock(history, ratings, recent, gap_days, described, users.segment)
 
 
 def _moved(matrix: sp.csr_matrix, columns: NDArray[np.intp], n_columns: int) -> sp.csr_matrix:

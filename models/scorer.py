@@ -97,7 +97,9 @@ class Interactions:
             kept = place < RECENT
             recent[user[kept], place[kept]] = item[kept]
             gap_days[user[kept], place[kept]] = (age_days - age_days[last])[kept]
-        return Histories(self.positives(), recent, gap_days)
+        rated = self.where(~np.isnan(self.value))
+        ratings = sp.csr_matrix((rated.value, (rated.user, rated.item)), shape=(self.n_users, self.n_items))
+        return Histories(self.positives(), ratings, recent, gap_days)
 
 
 def _pairs(user: NDArray[np.int32], item: NDArray[np.int32], n_users: int, n_items: int) -> sp.csr_matrix:
@@ -110,10 +112,12 @@ def _pairs(user: NDArray[np.int32], item: NDArray[np.int32], n_users: int, n_ite
 class Histories:
     """What users liked: `likes` (users, items) holds ones; `recent` (users, RECENT) the latest items, newest first, -1 behind them.
 
-    `gap_days` (users, RECENT) says how long before the user's newest like each was. Without times nothing is recent.
+    `gap_days` (users, RECENT) says how long before the user's newest like each was. Without times nothing is recent. `ratings` (users,
+    items) has an entry wherever a value was given, liked or not.
     """
 
     likes: sp.csr_matrix
+    ratings: sp.csr_matrix
     recent: NDArray[np.int32]
     gap_days: NDArray[np.float32]
 
@@ -165,7 +169,14 @@ class TrainingData:
 
     def block(self, rows: slice | NDArray[np.intp], histories: Histories) -> UserBlock:
         """Return what is known of some users, given everybody's histories."""
-        return UserBlock(histories.likes[rows], histories.recent[rows], histories.gap_days[rows], self.users[rows], self.user_segment[rows])
+        return UserBlock(
+            histories.likes[rows],
+            histories.ratings[rows],
+            histories.recent[rows],
+            histories.gap_days[rows],
+            self.users[rows],
+            self.user_segment[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -176,6 +187,7 @@ class UserBlock:
     """
 
     history: sp.csr_matrix
+    ratings: sp.csr_matrix
     recent: NDArray[np.int32]
     gap_days: NDArray[np.float32]
     described: Described

@@ -76,9 +76,14 @@ def training_data(
 
 def strangers(likes: sp.csr_matrix) -> UserBlock:
     """Let users come of whom nothing is known but what they like, (users, items), and not in which order."""
-    histories = Histories(likes, np.full((likes.shape[0], RECENT), -1, np.int32), np.zeros((likes.shape[0], RECENT), np.float32))
+    histories = Histories(
+        likes,
+        sp.csr_matrix(likes.shape, dtype=np.float32),
+        np.full((likes.shape[0], RECENT), -1, np.int32),
+        np.zeros((likes.shape[0], RECENT), np.float32),
+    )
     nothing = Described.by(sp.csr_matrix((likes.shape[0], 0), dtype=np.float32))
-    return UserBlock(histories.likes, histories.recent, histories.gap_days, nothing, np.zeros(likes.shape[0], np.int16))
+    return UserBlock(histories.likes, histories.ratings, histories.recent, histories.gap_days, nothing, np.zeros(likes.shape[0], np.int16))
 
 
 def _one_column_per_group(group: NDArray[np.intp]) -> sp.csr_matrix:
