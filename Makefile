@@ -29,7 +29,7 @@ UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate
 PRINT_EXTRA := import sys, tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	print(*project["optional-dependencies"][sys.argv[1]], sep="\n")
 
-.PHONY: help python setup demo test test-slow check lint format lock clean
+.PHONY: help python setup demo test test-slow check lint format bench-quality lock clean
 
 help: ## list these targets
 	@echo "make TARGET, where TARGET is one of"
@@ -71,6 +71,10 @@ format: setup ## put the code into shape: formatting, import order, safe fixes
 	@$(BIN)/ruff check --quiet --fix-only $(CODE)
 	@$(BIN)/ruff format --quiet $(CODE)
 
+bench-quality: setup .venv/bench/.rivals ## judge the published lists beside rivals; DATA=folder of data sets, ARGUMENTS=--help
+	@echo "==> Judging the published lists (benchmarks/README.md says how)"
+	@$(BIN)/python -m benchmarks.quality --rivals-python .venv/bench/bin/python $(if $(DATA),--data "$(DATA)") $(ARGUMENTS)
+
 lock: ## write the lock files again from pyproject.toml (needs uv; newer versions with LOCK_FLAGS=--upgrade)
 	@command -v uv >/dev/null 2>&1 || { echo "make lock needs uv, which was not found."; echo "Install it (pip install uv) and try again."; exit 1; }
 	@echo "==> Locking the runtime and the tools"
@@ -94,6 +98,18 @@ clean: ## remove .venv and everything the tools left behind
 	"$$python" -m venv --clear .venv
 	@echo "==> Installing the packages of requirements.lock: about 3 GB on disk, one to five minutes"
 	@$(PIP) install -qq --require-hashes --only-binary :all: -r requirements.lock
+	@touch $@
+
+# An environment of their own: rivals must not move a version that nights run with. LightFM is built from source on Python 3.11,
+# so a machine without a C compiler goes without it.
+.venv/bench/.rivals: .venv/.packages requirements-bench.lock
+	@echo "==> Installing the rivals"
+	@$(BIN)/python -m venv --clear .venv/bench
+	@.venv/bench/bin/python -m pip --disable-pip-version-check --no-input install -qq --require-hashes -r requirements-bench.lock || { \
+		echo "Not all rivals could be installed; trying again without LightFM, which needs a C compiler."; \
+		awk '/^[^ ]/ { skip = /^lightfm-next/ } !skip' requirements-bench.lock > .venv/bench/without-lightfm.lock; \
+		.venv/bench/bin/python -m pip --disable-pip-version-check --no-input install -qq --require-hashes -r .venv/bench/without-lightfm.lock || \
+			echo "The rivals could not be installed; those without packages of their own take part."; }
 	@touch $@
 
 .venv/.project: .venv/.packages pyproject.toml

@@ -114,6 +114,32 @@ def backfill(
 
 
 @app.command
+def tune(
+    *,
+    workspace: Workspace = Path(),
+    run_date: RunDate = None,
+    minutes: Annotated[float | None, Parameter(help="Time after which no further trial begins.", group=_running)] = None,
+    trials: Annotated[int | None, Parameter(help="Trials of each model, earlier ones of this search included.", group=_running)] = None,
+    models: Annotated[str | None, Parameter(help="Models to tune, separated by commas; default: all.", group=_running)] = None,
+    windows: Annotated[int | None, Parameter(help="Windows of past time to judge in.", group=_running)] = None,
+    fresh: Annotated[bool, Parameter(negative="--resume", help="Forget earlier trials, or go on with them.", group=_running)] = False,
+    apply: Annotated[bool, Parameter(negative="", help="Write the last proposal into nightly.toml, and search nothing.")] = False,
+    json: Json = False,
+) -> int:
+    """Search for better settings in windows of past time and propose them; nothing a night uses is changed."""
+    from flows.settings import load_settings
+    from flows.tune import apply_proposal, run_tune, show_applied, show_tuned
+    from tasks.workspace import Workspace as Layout
+
+    if apply:
+        return show_applied(apply_proposal(workspace), json)
+    Layout(workspace.resolve()).require()
+    asked = {"minutes": minutes, "trials": trials, "windows": windows, "models": models.split(",") if models else None}
+    flags = {name: value for name, value in asked.items() if value is not None}
+    return show_tuned(run_tune(workspace, run_date, load_settings(workspace.resolve(), tune=flags), fresh), json)
+
+
+@app.command
 def status(*, workspace: Workspace = Path(), json: Json = False) -> int:
     """Say what is served, how old it is, and how the last attempts ended."""
     from flows.status import show_status

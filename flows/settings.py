@@ -7,12 +7,12 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from models.blend_training import BlendConfig
+from models.blend_training import BlendConfig, BlendMethod
 from models.compute import ComputeConfig
 from models.holdout import HoldoutConfig
 from models.verdict import GateConfig
@@ -24,8 +24,9 @@ from tasks.prepare import FeatureConfig, SegmentConfig
 from tasks.refusals import UsageError
 from tasks.score import ScoreConfig
 from tasks.stage import EventsConfig
-from tasks.storage import canonical_json, text_hash
+from tasks.storage import canonical_json, text_hash, write_bytes
 from tasks.train import TrainConfig
+from tasks.tune.spaces import TuneConfig
 from tasks.validate import ValidateConfig
 from tasks.warehouse import WarehouseConfig
 
@@ -62,6 +63,15 @@ class Settings(BaseSettings):
     score: ScoreConfig = ScoreConfig()
     compute: ComputeConfig = ComputeConfig()
     warehouse: WarehouseConfig = WarehouseConfig()
+    tune: TuneConfig = TuneConfig()
+
+    @field_validator("blend")
+    @classmethod
+    def _method_is_there(cls, blend: BlendConfig, others: ValidationInfo) -> BlendConfig:
+        known = (*get_args(BlendMethod), *(others.data["train"].models if "train" in others.data else ()))
+        if blend.method not in known:
+            raise ValueError(f"`method` must be one of {', '.join(known)}")
+        return blend
 
     @classmethod
     def settings_customise_sources(
@@ -77,8 +87,8 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     def fingerprint(self) -> str:
-        """Hash what decides tonight's bytes; what the warehouse may use of the machine does not, nor what a bad file does to the run."""
-        deciding = self.model_dump(mode="json", exclude={"warehouse": True, "source": {"on_bad_file"}})
+        """Hash what decides tonight's bytes: not what the warehouse may use, what a bad file does to the run, or how to tune."""
+        deciding = self.model_dump(mode="json", exclude={"warehouse": True, "tune": True, "source": {"on_bad_file"}})
         return text_hash(canonical_json(deciding))
 
 
@@ -121,12 +131,23 @@ def default_file(threads: int) -> str:
 
 
 def set_in_file(file: Path, section: str, key: str, value: Any) -> None:
-    """Set one value in a nightly.toml in place, keeping all else as it is."""
-    before, heading, after = file.read_text().partition(f"[{section}]\n")
-    pattern = re.compile(rf"^(# )?{re.escape(key)} =.*$", re.MULTILINE)
-    if not heading or not pattern.search(after):
-        raise UsageError(str(file), f"a line for {key} under [{section}]", "none", f"add it by hand: {key} = {json.dumps(value)}")
-    file.write_text(before + heading + pattern.sub(f"{key} = {json.dumps(value)}", after, count=1))
+    """Set one value in a nightly.toml in place, keeping all else as it is; a section or line that is missing is added."""
+    text, line = file.read_text(), f"{key} = {json.dumps(value)}"
+    heading = re.search(rf"^\[{re.escape(section)}\][ \t]*(#.*)?$", text, re.MULTILINE)
+    if heading is None:
+        write_bytes(file, f"{text.rstrip()}\n\n[{section}]\n{line}\n".lstrip().encode())
+        return
+    following = re.search(r"^\[", text[heading.end() :], re.MULTILINE)
+    end = heading.end() + following.start() if following else len(text)
+    inside = text[heading.end() : end]
+    # A value that is set goes before one that is commented out: the comment may be an example.
+    for pattern in (rf"^{re.escape(key)}[ \t]*=.*$", rf"^# {re.escape(key)} =.*$"):
+        if re.search(pattern, inside, re.MULTILINE):
+            inside = re.sub(pattern, lambda _: line, inside, count=1, flags=re.MULTILINE)
+            break
+    else:
+        inside = f"\n{line}{inside}"
+    write_bytes(file, (text[: heading.end()] + inside + text[end:]).encode())
 
 
 def _lines(config: type[BaseModel], given: dict[str, Any], section: str) -> list[str]:

@@ -1,20 +1,24 @@
-"""Learn from the holdout how much each model counts, per user segment, on each user's hardest candidates."""
+"""Learn from the holdout how much each model counts, per user segment, for every kind of blend there is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from models.blend import Blend, BlockScores
-from models.compute import ComputeConfig, configure_tensorflow
+from models.blend import Blend
+from models.candidates import Candidates
 from models.metrics import ranking_metrics
+from models.mixture import shares, temperatures
 from models.scorer import Family
 from models.top_k import top_k
+from models.voices import AS_THEY_ARE, Voice
+
+BlendMethod = Literal["learned", "mixture", "ys_mean", "ys_mean_raw", "log_linear", "weighted_mean", "z_mean", "rrf"]
 
 JUDGED_PLACES = 10
 """Length of the lists whose NDCG chooses among weights."""
@@ -27,7 +31,16 @@ LEAST_WEIGHT = 1e-6
 
 
 class BlendConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
-    """How the weights of the models are learned."""
+    """How models are blended, and how the weights are learned."""
+
+    method: str = "learned"
+    """The blend that is published: learned, mixture, ys_mean, ys_mean_raw, log_linear, weighted_mean, z_mean, rrf, or one model's name."""
+
+    compare: tuple[BlendMethod, ...] = ("learned", "mixture", "ys_mean", "ys_mean_raw", "log_linear", "weighted_mean", "z_mean", "rrf")
+    """Blends that the report shows beside the published one, on the same holdout."""
+
+    weights: dict[str, float] = {}
+    """Model -> weight in weighted_mean; models without one count 1."""
 
     candidates: int = Field(50, ge=10)
     """Items per model among which the weights must learn to find what the user went on to like: each model's best."""
@@ -39,141 +52,129 @@ class BlendConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrin
     """Users the weights are learned from; a few thousand settle a few weights."""
 
     steps: int = Field(150, ge=1)
-    """Steps of the optimiser over all users, for each of its two losses."""
+    """Steps of the optimiser over all users, at most, for each of its two losses."""
 
-    learning_rate: float = Field(0.1, gt=0)
-    """Step size of Adam."""
+    temperature: float = Field(1.0, gt=0)
+    """Divides what the weights' softmax is taken of: above 1 the weights stay closer to each other."""
+
+    prior_users: float = Field(20.0, ge=0)
+    """Users whose evidence it takes to draw the weights halfway from equal ones: few users must not silence a model by chance."""
 
     shrinkage: float = Field(0.02, ge=0)
-    """How strongly a segment's weights are drawn to those of everybody; what a small segment cannot prove it does not get."""
+    """L2 penalty by which a segment's weights are drawn to those of everybody; what a small segment cannot prove it does not get."""
 
     caution: float = Field(1.0, ge=0)
     """Standard errors of its gain in NDCG that a blend must do without when it competes with the best single model."""
 
+    resamples: int = Field(20, ge=0)
+    """Times the weights are learned anew from users drawn with replacement, for their intervals; none gives no intervals."""
 
-@dataclass(frozen=True)
-class Candidates:
-    """What each user could be shown, and what they went on to like.
 
-    z (models, users, candidates) are standardised scores, zero where `speaks`, of the same shape, says that the model is silent;
-    target (users, candidates) marks the held-out likes; segment is (users,). A place where no model speaks holds no candidate.
-    """
+class Models(NamedTuple):
+    """The models of a blend, in order, and the user segments it has weights for."""
 
-    z: NDArray[np.float32]
-    speaks: NDArray[np.bool_]
-    target: NDArray[np.bool_]
-    segment: NDArray[np.int16]
+    names: tuple[str, ...]
+    families: tuple[Family, ...]
+    segments: tuple[str, ...]
 
     @property
-    def valid(self) -> NDArray[np.bool_]:
-        """Mark the places that hold a candidate; (users, candidates)."""
-        return np.logical_or.reduce(self.speaks, axis=0)
+    def alike(self) -> NDArray[np.float64]:
+        """Return weights that prefer no model; (models,)."""
+        return np.ones(len(self.names))
 
-    @classmethod
-    def empty(cls, n_models: int, segment: NDArray[np.int16], width: int) -> Candidates:
-        """Return lists of so many places without a candidate."""
-        shape = (n_models, len(segment), width)
-        return cls(np.zeros(shape, np.float32), np.zeros(shape, np.bool_), np.zeros(shape[1:], np.bool_), segment)
+    def alone(self, speaker: str) -> Blend:
+        """Let one of the models speak, and the others only to those it does not know."""
+        return self.blend(np.array([float(name == speaker) for name in self.names]), 0.0)
 
-    @classmethod
-    def together(cls, blocks: Sequence[Candidates]) -> Candidates:
-        """Join the candidates of several blocks of users; shorter lists end in places that hold none."""
-        segment = np.concatenate([block.segment for block in blocks])
-        whole = cls.empty(len(blocks[0].z), segment, max(block.target.shape[1] for block in blocks))
-        start = 0
-        for block in blocks:
-            cells = (..., slice(start, start + len(block.segment)), slice(block.target.shape[1]))
-            whole.z[cells], whole.speaks[cells], whole.target[cells] = block.z, block.speaks, block.target
-            start += len(block.segment)
-        return whole
-
-    def of(self, users: NDArray[np.intp]) -> Candidates:
-        """Return the candidates of some users."""
-        return Candidates(self.z[:, users], self.speaks[:, users], self.target[users], self.segment[users])
+    def blend(self, weights: NDArray[np.float64], redistributed: float = 1.0, voice: Voice = AS_THEY_ARE) -> Blend:
+        """Return the blend with these weights: (segments, models), or (models,) for all segments alike."""
+        rows = np.tile(weights, (len(self.segments), 1)) if weights.ndim == 1 else weights
+        heard = np.maximum(rows / rows.sum(axis=1, keepdims=True), LEAST_WEIGHT)
+        return Blend(self.names, self.families, self.segments, heard / heard.sum(axis=1, keepdims=True), redistributed, voice)
 
 
-def collect(
-    block: BlockScores, segment: NDArray[np.int16], allowed: NDArray[np.bool_], targets: sp.csr_matrix, config: BlendConfig
-) -> Candidates:
-    """Gather each user's candidates: the best of every model among what is allowed, and what the user went on to like.
+def fit_blends(candidates: Candidates, models: Models, methods: Sequence[str], config: BlendConfig, seed: int) -> dict[str, Blend]:
+    """Fit blends by the held-out likes of some users; a method may also be the name of a model, which then speaks alone.
 
-    allowed (block, items) marks what may be recommended; targets (block, items) holds the held-out likes.
+    Nothing to learn from gives equal weights. Users are drawn with the seed where there are more than are needed.
     """
-    speaks = block.user_speaks[:, :, None] & block.item_speaks[:, None, :] & allowed
-    target = np.zeros(allowed.shape, np.bool_)
-    target[_first_entries(targets, config.max_targets)] = True
-    chosen = target & speaks.any(axis=0)
-    for z, spoken in zip(block.z, speaks, strict=True):
-        items, _ = top_k(np.where(spoken, z, np.float32(-np.inf)), config.candidates)
-        user, rank = np.nonzero(items >= 0)
-        chosen[user, items[user, rank]] = True
-    user, item = np.nonzero(chosen)
-    count = np.bincount(user, minlength=len(chosen))
-    place = np.arange(len(user)) - np.repeat(np.cumsum(count) - count, count)
-    lists = Candidates.empty(len(block.z), segment, count.max(initial=0))
-    lists.z[:, user, place] = block.z[:, user, item]
-    lists.speaks[:, user, place] = speaks[:, user, item]
-    lists.target[user, place] = target[user, item]
-    return lists
-
-
-def _first_entries(matrix: sp.csr_matrix, most: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the rows and columns of the first entries of each row."""
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    kept = np.arange(matrix.nnz) - matrix.indptr[row] < most
-    return row[kept], matrix.indices[kept].astype(np.intp)
+    useful = np.flatnonzero((candidates.target & candidates.valid).any(axis=1))
+    if len(useful) > config.max_users:
+        useful = np.sort(np.random.default_rng(seed).choice(useful, config.max_users, replace=False))
+    chosen = candidates.of(useful)
+    fitted: dict[str, Blend] = {}
+    for method in methods:
+        if method in models.names:
+            fitted[method] = models.alone(method)
+        elif not len(useful) or len(models.names) == 1:
+            fitted[method] = models.blend(models.alike)
+        else:
+            fitted[method] = FITS[method](chosen, models, config)
+    return fitted
 
 
 def cross_fit(
     candidates: Candidates,
-    models: Sequence[tuple[str, Family]],
-    segments: tuple[str, ...],
+    models: Models,
     half: NDArray[np.int8],
+    methods: Sequence[str],
     config: BlendConfig,
-    compute: ComputeConfig,
     seed: int,
-) -> tuple[Blend, tuple[Blend, Blend]]:
-    """Learn the blend to publish from all users, and for each half of them the one to judge it by, learned on the other half."""
-    learned, for_first, for_second = (
-        learn(candidates.of(np.flatnonzero(users)), models, segments, config, compute, seed)
+) -> dict[str, tuple[Blend, Blend, Blend]]:
+    """Fit every blend three times: on all users, to publish; for each half of them on the other half, to judge it by."""
+    parts = [
+        fit_blends(candidates.of(np.flatnonzero(users)), models, methods, config, seed)
         for users in (np.ones(len(half)), half == 1, half == 0)
-    )
-    return learned, (for_first, for_second)
+    ]
+    return {method: (parts[0][method], parts[1][method], parts[2][method]) for method in methods}
 
 
-def learn(
-    candidates: Candidates,
-    models: Sequence[tuple[str, Family]],
-    segments: tuple[str, ...],
-    config: BlendConfig,
-    compute: ComputeConfig,
-    seed: int,
-) -> Blend:
-    """Learn softmax-normalised weights per segment; nothing to learn from gives equal weights.
+def _learned(candidates: Candidates, models: Models, config: BlendConfig) -> Blend:
+    """Learn softmax-normalised weights of standardised scores; those of newcomers apart, to whom few models speak.
 
     A loss only stands in for NDCG. So that it never costs what it should win, NDCG on these same users then chooses: among what was
-    learned, the best single model, and mixes of both. Users are drawn with the seed where there are more than are needed.
+    learned, the best single model, and mixes of both.
     """
-    names, families = tuple(name for name, _ in models), tuple(family for _, family in models)
-    useful = np.flatnonzero(candidates.target.any(axis=1))
-    if len(useful) == 0 or len(models) == 1:
-        return Blend(names, families, segments, np.full((len(segments), len(models)), 1 / len(models)))
-    if len(useful) > config.max_users:
-        useful = np.sort(np.random.default_rng(seed).choice(useful, config.max_users, replace=False))
-    chosen = candidates.of(useful)
-    configure_tensorflow(compute, seed)
-    from models.blend_network import Learned, learned_weights  # loads TensorFlow
+    from models.blend_weights import Learned, learned_weights
 
-    alone = [Learned(np.tile(row, (len(segments), 1)), 0.0) for row in np.eye(len(models))]
-    single = max(alone, key=lambda one: float(_ndcg(chosen, *one).mean()))
+    if candidates.newcomer.any() and not candidates.newcomer.all():
+        parts = (candidates.of(np.flatnonzero(part)) for part in (~candidates.newcomer, candidates.newcomer))
+        of_warm, of_new = (_learned(part, models, config) for part in parts)
+        return models.blend(np.concatenate([of_new.weights[:1], of_warm.weights[1:]]), of_warm.redistributed)
+
+    def ndcg(one: Learned) -> NDArray[np.float64]:
+        return ndcg_of_terms(candidates, candidates.z, one.weights, one.redistributed)
+
+    n_segments = len(models.segments)
+    single = max((Learned(np.tile(row, (n_segments, 1)), 0.0) for row in np.eye(len(models.names))), key=lambda one: ndcg(one).mean())
     mixes = [
         Learned((1 - mix) * learned.weights + mix * single.weights, learned.redistributed)
-        for learned in learned_weights(chosen, len(segments), config)
+        for learned in learned_weights(candidates, n_segments, config)
         for mix in MIXES
     ]
-    best = max([single, *mixes], key=lambda blend: _proven_gain(_ndcg(chosen, *blend) - _ndcg(chosen, *single), config.caution))
-    weights = np.maximum(best.weights, LEAST_WEIGHT)
-    return Blend(names, families, segments, weights / weights.sum(axis=1, keepdims=True), best.redistributed)
+    of_single = ndcg(single)
+    best = max([single, *mixes], key=lambda one: _proven_gain(ndcg(one) - of_single, config.caution))
+    # What nobody here ever heard has earned nothing.
+    return models.blend(best.weights * candidates.speaks_to.any(axis=0), best.redistributed)
+
+
+def _mixture(candidates: Candidates, models: Models) -> Blend:
+    """Average calibrated softmaxes by the shares under which the held-out likes are most likely."""
+    fitted = temperatures(candidates)
+    return models.blend(shares(candidates, fitted, len(models.segments)), 0.0, Voice("probability", fitted))
+
+
+FITS: dict[str, Callable[[Candidates, Models, BlendConfig], Blend]] = {
+    "learned": _learned,
+    "mixture": lambda candidates, models, _: _mixture(candidates, models),
+    "ys_mean": lambda candidates, models, _: models.blend(models.alike, 0.0, Voice("probability", temperatures(candidates))),
+    "ys_mean_raw": lambda _, models, __: models.blend(models.alike, 0.0, Voice("probability")),
+    "log_linear": lambda candidates, models, _: models.blend(models.alike, 1.0, Voice("log_probability", temperatures(candidates))),
+    "weighted_mean": lambda _, models, config: models.blend(np.array([config.weights.get(name, 1.0) for name in models.names])),
+    "z_mean": lambda _, models, __: models.blend(models.alike),
+    "rrf": lambda _, models, __: models.blend(models.alike, 1.0, Voice("reciprocal_rank")),
+}
+"""What each method makes of the candidates: which terms are averaged, by which weights, and what becomes of a silent model's weight."""
 
 
 def _proven_gain(gain: NDArray[np.float64], caution: float) -> float:
@@ -181,11 +182,12 @@ def _proven_gain(gain: NDArray[np.float64], caution: float) -> float:
     return float(gain.mean() - caution * gain.std() / np.sqrt(len(gain)))
 
 
-def _ndcg(candidates: Candidates, weights: NDArray[np.float64], redistributed: float) -> NDArray[np.float64]:
-    """Rank the candidates as `Blend.scores` would and measure each user's NDCG; (users,)."""
-    speaks_to = candidates.speaks.any(axis=2).T
-    of_user = weights[candidates.segment] * speaks_to
-    said, heard = (np.einsum("muc,um->uc", lists, of_user, dtype=np.float64) for lists in (candidates.z, candidates.speaks))
+def ndcg_of_terms(
+    candidates: Candidates, terms: NDArray[np.floating], weights: NDArray[np.float64], redistributed: float
+) -> NDArray[np.float64]:
+    """Rank the candidates by weighted terms, (models, users, candidates), as `Blend.scores` would, and measure NDCG; (users,)."""
+    of_user = weights[candidates.segment] * candidates.speaks_to
+    said, heard = (np.einsum("muc,um->uc", lists, of_user, dtype=np.float64) for lists in (terms, candidates.speaks))
     counted = heard + (1 - redistributed) * (of_user.sum(axis=1, keepdims=True) - heard)
     scores = np.divide(said, counted, out=np.full(said.shape, -np.inf), where=heard > 0).astype(np.float32)
     lists, _ = top_k(scores, JUDGED_PLACES)

@@ -201,6 +201,14 @@ class UserBlock:
         """Return the feature columns of the users; (block, user feature columns)."""
         return self.described.features
 
+    def as_newcomers(self) -> UserBlock:
+        """Forget what the users did: what remains is known of people like them who join tomorrow, in the first segment."""
+        nothing = self.history.copy()
+        nothing.data[:] = 0
+        nothing.eliminate_zeros()
+        nowhere, no_gap = np.full_like(self.recent, -1), np.zeros_like(self.gap_days)
+        return UserBlock(nothing, nothing, nowhere, no_gap, self.described, np.zeros_like(self.segment))
+
 
 class Scorer(Protocol):
     """One model: it learns from arrays, scores whole catalogues and says what it knows nothing about."""

@@ -36,7 +36,7 @@ def adopt(night: Night, _prepared: Prepared, model_version: str) -> Refitted:
     for path in files:
         link_file(path, target / path.relative_to(source))
     blend = Blend.from_json((target / "blend.json").read_text())
-    write_weights(night, blend, segment_weights(blend, np.zeros(len(blend.segments), np.int64)))
+    write_weights(night, blend, segment_weights(blend, np.zeros(0, np.int16)))
     empty = TABLES["metrics"].schema({}, {"run_id": night.run_id})
     write_table(night.staged_table("metrics"), empty.empty_table(), empty)
     models = tuple(

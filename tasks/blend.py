@@ -9,19 +9,26 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from models.blend import Blend, score_block
-from models.blend_training import BlendConfig, Candidates, collect, cross_fit
+from models.blend import Blend
+from models.blend_inspection import losses_without, weight_deviations
+from models.blend_training import FITS, BlendConfig, Models, cross_fit
+from models.block_scores import score_block
+from models.candidates import Candidates, collect
 from models.compute import limited_threads
 from models.holdout import user_half
 from models.metrics import judged_users
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
 from tasks.prepare.training_set import TrainingSet
+from tasks.refusals import NightHeldError
 from tasks.storage import write_bytes
 from tasks.tables import TABLES, write_table
 from tasks.train import Trained, load_models
 
 log = logging.getLogger("nightly")
+
+TWO_SIDED = 1.96
+"""Standard deviations on either side that hold 95 % of a normal distribution."""
 
 
 class JudgingConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -30,59 +37,90 @@ class JudgingConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
     max_users: int = Field(20_000, ge=100)
     """Holdout users scored; with more, a fixed sample by the hash of their ids."""
 
+    max_newcomers: int = Field(2000, ge=0)
+    """Of these users, how many are also judged as if they had just joined: their history is hidden from the models."""
+
     users_at_once: int = Field(512, ge=1)
     """Users scored at a time; memory is this times the catalogue times the models."""
 
 
 class SegmentWeights(BaseModel, frozen=True, extra="forbid"):
-    """The weights of one user segment, model -> share, and from how many users they were learned."""
+    """The weights of one user segment, model -> share, and from how many users they were learned.
+
+    `deviations` are standard deviations over resamples of the users; `losses_without` is the NDCG that lists would lose were the model
+    silent. Both are empty where they were not measured.
+    """
 
     segment: str
     weights: dict[str, float]
+    deviations: dict[str, float] = {}
+    losses_without: dict[str, float] = {}
     n_users: int
 
 
 class Blended(Receipt, frozen=True):
-    """The blend to publish, and the two that may be judged: each learned on the half of the users it is not judged on."""
+    """The blend to publish, and for every kind of blend the two that may be judged: each fitted to users it is not judged on."""
 
+    method: str
     blend: str
-    halves: tuple[str, str]
+    halves: dict[str, tuple[str, str]]
     segments: tuple[SegmentWeights, ...]
     n_users: int
 
 
 def blend(night: Night, _prepared: Prepared, trained: Trained, config: BlendConfig, judging: JudgingConfig) -> Blended:
-    """Learn the weights on the holdout's users, in halves and together."""
+    """Fit every kind of blend to the holdout's users, in halves and together."""
     known = training_set(night)
     scorers = load_models(night.workspace.root, trained.models)
     users = judged_sample(known, judging)
+    newcomers = users[: judging.max_newcomers] if known.segments.begins_with_newcomers else users[:0]
     data, targets = known.training_data("fit"), known.targets()
     histories, seen = data.interactions.histories(), data.interactions.seen()
     blocks: list[Candidates] = []
     with limited_threads(night.compute):
-        for rows in np.array_split(users, max(1, -(-len(users) // judging.users_at_once))):
+        for rows, new in (*_lots(users, judging, new=False), *_lots(newcomers, judging, new=True)):
+            people = data.block(rows, histories)
+            people = people.as_newcomers() if new else people
             allowed = allowed_items(seen[rows], known.recommendable)
-            block = score_block(scorers, data.block(rows, histories))
-            blocks.append(collect(block, data.user_segment[rows], allowed, targets[rows], config))
+            lists = (people.segment, allowed, targets[rows], config.candidates, config.max_targets)
+            blocks.append(collect(score_block(scorers, people), *lists, newcomers=new))
         candidates = Candidates.together(blocks)
-        ids = known.users["user_id"].take(users).to_pylist()
-        models = tuple((scorer.name, scorer.family) for scorer in scorers)
-        learned, halves = cross_fit(candidates, models, data.segments, user_half(ids), config, night.compute, night.seed)
+        models = Models(tuple(scorer.name for scorer in scorers), tuple(scorer.family for scorer in scorers), data.segments)
+        half = user_half(known.users["user_id"].take(np.concatenate([users, newcomers])).to_pylist())
+        methods = tuple(dict.fromkeys((_method(config, models), *config.compare)))
+        log.info("blend: fitting %s to %d users, %d of them also as newcomers", ", ".join(methods), len(users), len(newcomers))
+        fitted = cross_fit(candidates, models, half, methods, config, night.seed)
+        served, *halves = fitted[config.method]
+        deviations = weight_deviations(candidates, served, config.method, config, night.seed)
+        losses = losses_without(candidates, half, (halves[0], halves[1]))
     folder = night.staging / "blend"
-    for name, content in (("blend", learned), ("half0", halves[0]), ("half1", halves[1])):
-        write_bytes(folder / f"{name}.json", content.to_json().encode())
-    counts = np.bincount(data.user_segment[users], minlength=len(data.segments))
-    weights = segment_weights(learned, counts)
-    write_weights(night, learned, weights)
-    files = [*sorted(folder.iterdir()), night.staged_table("weights")]
-    log.info("blend: %s", "; ".join(f"{row.segment}: " + " ".join(f"{k} {v:.2f}" for k, v in row.weights.items()) for row in weights))
+    for method, parts in fitted.items():
+        for name, part in zip(("all", "half0", "half1"), parts, strict=True):
+            write_bytes(folder / f"{method}-{name}.json", part.to_json().encode())
+    segments = segment_weights(served, candidates.segment, deviations, losses)
+    log.info("blend: %s", "; ".join(f"{row.segment}: " + " ".join(f"{k} {v:.2f}" for k, v in row.weights.items()) for row in segments))
     return Blended(
-        files=night.hashed(*files),
-        blend=learned.to_json(),
-        halves=(halves[0].to_json(), halves[1].to_json()),
-        segments=weights,
+        files=night.hashed(*sorted(folder.iterdir())),
+        method=config.method,
+        blend=served.to_json(),
+        halves={method: (parts[1].to_json(), parts[2].to_json()) for method, parts in fitted.items()},
+        segments=segments,
         n_users=len(users),
     )
+
+
+def _method(config: BlendConfig, models: Models) -> str:
+    """Return the configured method; raises NightHeldError where it names a model that was not trained tonight."""
+    if config.method in FITS or config.method in models.names:
+        return config.method
+    raise NightHeldError(
+        "setting blend.method", f"one of {', '.join((*FITS, *models.names))}", config.method, "correct it in nightly.toml and run again"
+    )
+
+
+def _lots(users: NDArray[np.intp], judging: JudgingConfig, *, new: bool) -> list[tuple[NDArray[np.intp], bool]]:
+    """Cut users into lots that are scored at once, each with whether they are to be taken for newcomers."""
+    return [(lot, new) for lot in np.array_split(users, max(1, -(-len(users) // judging.users_at_once))) if len(lot)]
 
 
 def judged_sample(known: TrainingSet, judging: JudgingConfig) -> NDArray[np.intp]:
@@ -102,22 +140,41 @@ def allowed_items(seen: object, recommendable: NDArray[np.bool_]) -> NDArray[np.
     return allowed
 
 
-def segment_weights(learned: Blend, n_users: NDArray[np.int64]) -> tuple[SegmentWeights, ...]:
-    """Return the weights of every segment, with the number of users they were learned from; n_users (segments,)."""
-    return tuple(
-        SegmentWeights(
-            segment=segment, weights=dict(zip(learned.models, learned.weights[row].tolist(), strict=True)), n_users=int(n_users[row])
+def segment_weights(
+    served: Blend,
+    segment: NDArray[np.int16],
+    deviations: NDArray[np.float64] | None = None,
+    losses: NDArray[np.float64] | None = None,
+) -> tuple[SegmentWeights, ...]:
+    """Return the weights of every segment, with what was found of the users, of segments (users,), they were fitted to.
+
+    deviations (segments, models) and losses (models, users) as `models.blend_inspection` measures them.
+    """
+    rows = []
+    for index, name in enumerate(served.segments):
+        members = np.flatnonzero(segment == index)
+        lost = losses[:, members].mean(axis=1) if losses is not None and len(members) else np.zeros(0)
+        rows.append(
+            SegmentWeights(
+                segment=name,
+                weights=dict(zip(served.models, served.weights[index].tolist(), strict=True)),
+                deviations=dict(zip(served.models, deviations[index].tolist() if deviations is not None else (), strict=False)),
+                losses_without=dict(zip(served.models, lost.tolist(), strict=False)),
+                n_users=len(members),
+            )
         )
-        for row, segment in enumerate(learned.segments)
-    )
+    return tuple(rows)
 
 
-def write_weights(night: Night, learned: Blend, rows: tuple[SegmentWeights, ...]) -> None:
+def write_weights(night: Night, served: Blend, rows: tuple[SegmentWeights, ...]) -> None:
     """Stage the weights table."""
-    facts = [
-        {"segment": row.segment, "model": model, "family": family, "weight": row.weights[model], "n_users": row.n_users}
-        for row in rows
-        for model, family in zip(learned.models, learned.families, strict=True)
-    ]
+    facts = []
+    for row in rows:
+        for model, family in zip(served.models, served.families, strict=True):
+            weight, deviation = row.weights[model], row.deviations.get(model)
+            reach = None if deviation is None else TWO_SIDED * deviation
+            low, high = (None, None) if reach is None else (max(0.0, weight - reach), min(1.0, weight + reach))
+            fact = {"segment": row.segment, "model": model, "family": family, "weight": weight, "low": low, "high": high}
+            facts.append({**fact, "loss_without": row.losses_without.get(model), "n_users": row.n_users})
     schema = TABLES["weights"].schema({}, {"run_id": night.run_id})
     write_table(night.staged_table("weights"), pa.Table.from_pylist(facts), schema)

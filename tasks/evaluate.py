@@ -16,7 +16,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from models.blend import Blend, score_block
+from models.blend import Blend
+from models.block_scores import BlockScores, score_block
 from models.bootstrap import BootstrapConfig, Comparison, Interval, compare, mean_interval, mean_intervals
 from models.compute import limited_threads
 from models.holdout import user_half
@@ -33,6 +34,9 @@ from tasks.train import Trained, load_models
 log = logging.getLogger("nightly")
 
 TRAILING_NIGHTS = 28
+
+POPULARITY = "popularity"
+"""The baseline that no night may fall below."""
 
 PerUser = dict[str, dict[int, dict[Metric, NDArray[np.float64]]]]
 """Ranking -> list length -> metric -> one value per judged user."""
@@ -58,9 +62,10 @@ class Ladder(BaseModel, frozen=True, extra="forbid"):
 
 
 class Evaluated(Receipt, frozen=True):
-    """What the gate may know, and the ladder the report shows."""
+    """What the gate may know, and the ladder the report shows; `speaker` is the model that beats the blend for certain, if one does."""
 
     k: int
+    speaker: str | None
     ladder: tuple[Ladder, ...]
     evidence: Evidence
 
@@ -70,10 +75,7 @@ class _Lists:
     """Ranked lists of the judged users, per way of ranking; and of the users who can tell tonight's models from the served ones."""
 
     rankings: dict[str, list[NDArray[np.int32]]] = field(default_factory=dict)
-    against_champion: list[NDArray[np.int32]] = field(default_factory=list)
-
-    def add(self, name: str, items: NDArray[np.int32]) -> None:
-        self.rankings.setdefault(name, []).append(items)
+    against_champion: dict[str, list[NDArray[np.int32]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,36 +95,42 @@ def evaluate(
     users = judged_sample(known, judging)
     champion = _champion(night, known)
     lists = _rank(night, known, trained, blended, users, champion, judging, max(config.ks))
-    targets = known.targets()[users]
-    per_user: PerUser = {
-        name: {k: ranking_metrics(items, targets, k) for k in config.ks}
-        for name, parts in lists.rankings.items()
-        for items in [np.concatenate(parts)]
-    }
+    per_user = _per_user(lists, known.targets()[users], config.ks)
     k = config.ks[0]
     segment = known.training_data("fit").user_segment[users]
-    rows = _metric_rows(per_user, segment, known.segments.names, night.seed, config.intervals)
-    since = _against_champion(lists, champion, users, config.ks)
+    groups = {EVERYBODY: np.arange(len(users))} | {
+        name: np.flatnonzero(segment == index) for index, name in enumerate(known.segments.names)
+    }
+    rows = _metric_rows(per_user, groups, night.seed, config.intervals)
+    if known.segments.begins_with_newcomers:
+        newcomers = users[: judging.max_newcomers]
+        alone = _rank(night, known, trained, blended, newcomers, None, judging, max(config.ks), newcomers=True)
+        of_new = _per_user(alone, known.targets()[newcomers], config.ks)
+        rows += _metric_rows(of_new, {known.segments.names[0]: np.arange(len(newcomers))}, night.seed, config.intervals)
+    speaker = _better_alone(per_user, [model.name for model in trained.models], k, night.seed, gate.intervals)
+    served = speaker or "blend"
+    since = _against_champion(lists.against_champion.get(served, []), champion, users, config.ks)
     if since:
-        rows += _metric_rows({"yesterday": since["yesterday"]}, np.zeros(0, np.int16), (), night.seed, config.intervals)
-    blend_lists = np.concatenate(lists.rankings["blend"])
+        n_judged = len(since["yesterday"][k]["ndcg"])
+        rows += _metric_rows({"yesterday": since["yesterday"]}, {EVERYBODY: np.arange(n_judged)}, night.seed, config.intervals)
+    served_lists = np.concatenate(lists.rankings[served])
     likes = np.bincount(known.training_data("fit").interactions.item, minlength=known.n_items)
-    shape = list_metrics(blend_lists, k, likes, known.recommendable)
+    shape = list_metrics(served_lists, k, likes, known.recommendable)
     rows += _list_rows(shape, k, len(users))
     metrics = write_table(night.staged_table("metrics"), pa.Table.from_pylist(rows), TABLES["metrics"].schema({}, {"run_id": night.run_id}))
     ladder = _ladder(per_user, k, night.seed, config.intervals) + _yesterday(since, k, night.seed, config.intervals)
-    blend_ndcg = per_user["blend"][k]["ndcg"]
+    served_ndcg = per_user[served][k]["ndcg"]
     evidence = Evidence(
         k=k,
-        ndcg=mean_interval(blend_ndcg, night.seed, gate.intervals),
-        popularity=compare(blend_ndcg, per_user["popularity"][k]["ndcg"], night.seed, gate.intervals),
-        champion=compare(since["blend"][k]["ndcg"], since["yesterday"][k]["ndcg"], night.seed, gate.intervals) if since else None,
+        ndcg=mean_interval(served_ndcg, night.seed, gate.intervals),
+        popularity=compare(served_ndcg, per_user[POPULARITY][k]["ndcg"], night.seed, gate.intervals),
+        champion=compare(since["tonight"][k]["ndcg"], since["yesterday"][k]["ndcg"], night.seed, gate.intervals) if since else None,
         trailing_ndcg=_trailing(night, prepared, k),
         lists=shape,
     )
     for rung in ladder:
         log.info("evaluate: %s NDCG@%d %.4f", rung.ranking, k, rung.ndcg.value or 0)
-    return Evaluated(files=night.hashed(metrics), k=k, ladder=ladder, evidence=evidence)
+    return Evaluated(files=night.hashed(metrics), k=k, speaker=speaker, ladder=ladder, evidence=evidence)
 
 
 def _rank(
@@ -134,28 +142,59 @@ def _rank(
     champion: _Champion | None,
     judging: JudgingConfig,
     k: int,
+    *,
+    newcomers: bool = False,
 ) -> _Lists:
-    """Rank for every judged user, block by block: each model alone, the cross-fitted blend, and the served table."""
+    """Rank for every judged user, block by block: each model alone, every cross-fitted blend, and the served table.
+
+    `newcomers` are ranked for as if they had just joined: no model is told their history.
+    """
     scorers = load_models(night.workspace.root, trained.models)
-    halves = [Blend.from_json(text) for text in blended.halves]
+    blends = {
+        "blend" if method == blended.method else method: [Blend.from_json(text) for text in halves]
+        for method, halves in blended.halves.items()
+    }
     data = known.training_data("fit")
     histories, seen = data.interactions.histories(), data.interactions.seen()
     half = user_half(known.users["user_id"].take(users).to_pylist())
     lists = _Lists()
     with limited_threads(night.compute):
         for chosen in np.array_split(np.arange(len(users)), max(1, -(-len(users) // judging.users_at_once))):
-            rows, segment = users[chosen], data.user_segment[users[chosen]]
+            rows = users[chosen]
+            people = data.block(rows, histories)
+            people = people.as_newcomers() if newcomers else people
             allowed = allowed_items(seen[rows], known.recommendable)
-            block = score_block(scorers, data.block(rows, histories))
-            blended_scores = np.where(half[chosen, None] == 0, halves[0].scores(block, segment), halves[1].scores(block, segment))
-            lists.add("blend", top_k(np.where(allowed, blended_scores, -np.inf).astype(np.float32), k)[0])
+            block = score_block(scorers, people)
+            scores = {name: _judged_scores(halves, half[chosen], block, people.segment, allowed) for name, halves in blends.items()}
             for place, scorer in enumerate(scorers):
-                alone = np.where(allowed & block.item_speaks[place] & block.user_speaks[place][:, None], block.z[place], -np.inf)
-                lists.add(scorer.name, top_k(alone.astype(np.float32), k)[0])
+                scores[scorer.name] = np.where(block.speaks(place), block.z[place], np.float32(-np.inf))
+            for name, found in scores.items():
+                lists.rankings.setdefault(name, []).append(top_k(np.where(allowed, found, np.float32(-np.inf)), k)[0])
             if champion is not None:
                 fresh = allowed & allowed_items(champion.seen[rows], known.recommendable)
-                lists.against_champion.append(top_k(np.where(fresh, blended_scores, -np.inf).astype(np.float32), k)[0])
+                for name in ("blend", *(scorer.name for scorer in scorers)):
+                    found = np.where(fresh, scores[name], np.float32(-np.inf))
+                    lists.against_champion.setdefault(name, []).append(top_k(found, k)[0])
     return lists
+
+
+def _judged_scores(
+    halves: list[Blend], half: NDArray[np.int8], block: BlockScores, segment: NDArray[np.int16], allowed: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Score each user with the blend that the other half of the users taught; (block, items)."""
+    scores = np.empty(block.z.shape[1:], np.float32)
+    for number, blend in enumerate(halves):
+        users = np.flatnonzero(half == number)
+        part = block.of(users)
+        scores[users] = blend.scores(blend.heard(part, allowed[users]), segment[users])
+    return scores
+
+
+def _better_alone(per_user: PerUser, models: list[str], k: int, seed: int, config: BootstrapConfig) -> str | None:
+    """Return the best single model if the blend loses to it for certain, paired on the same users; None while the blend holds."""
+    best = max(models, key=lambda name: float(per_user[name][k]["ndcg"].mean()))
+    worse = compare(per_user["blend"][k]["ndcg"], per_user[best][k]["ndcg"], seed, config).difference.wholly_below(0)
+    return best if worse else None
 
 
 def _champion(night: Night, known: TrainingSet) -> _Champion | None:
@@ -184,25 +223,31 @@ def _champion(night: Night, known: TrainingSet) -> _Champion | None:
     return _Champion(lists, known.targets(~earlier), known.pairs(earlier).seen())
 
 
-def _against_champion(lists: _Lists, champion: _Champion | None, users: NDArray[np.intp], ks: tuple[int, ...]) -> PerUser:
-    """Measure the served table and tonight's blend on likes the served table had not seen, each barred from what was seen by then.
+def _against_champion(
+    tonight: list[NDArray[np.int32]], champion: _Champion | None, users: NDArray[np.intp], ks: tuple[int, ...]
+) -> PerUser:
+    """Measure the served table and tonight's lists on likes the served table had not seen, each barred from what was seen by then.
 
     Returns nothing where there is nothing served or nobody to judge it by.
     """
-    if champion is None or not lists.against_champion:
+    if champion is None or not tonight:
         return {}
     targets, served = champion.targets[users], champion.lists[users]
     judged = np.intersect1d(judged_users(targets), np.flatnonzero((served >= 0).any(axis=1)))
     if len(judged) == 0:
         return {}
-    ranked = {"blend": np.concatenate(lists.against_champion)[judged], "yesterday": served[judged]}
+    ranked = {"tonight": np.concatenate(tonight)[judged], "yesterday": served[judged]}
     return {name: {k: ranking_metrics(items, targets[judged], k) for k in ks} for name, items in ranked.items()}
 
 
-def _metric_rows(
-    per_user: PerUser, segment: NDArray[np.int16], names: tuple[str, ...], seed: int, config: BootstrapConfig
-) -> list[dict[str, object]]:
-    """Average every metric of every ranking over everybody and over each segment, all from the same resamples."""
+def _per_user(lists: _Lists, targets: sp.csr_matrix, ks: tuple[int, ...]) -> PerUser:
+    """Measure every ranking on every user; targets (users, items)."""
+    ranked = {name: np.concatenate(parts) for name, parts in lists.rankings.items()}
+    return {name: {k: ranking_metrics(items, targets, k) for k in ks} for name, items in ranked.items()}
+
+
+def _metric_rows(per_user: PerUser, groups: dict[str, NDArray[np.intp]], seed: int, config: BootstrapConfig) -> list[dict[str, object]]:
+    """Average every metric of every ranking over groups of users that have members, all from the same resamples."""
     columns = {
         (ranking, metric, k): values
         for ranking, by_k in per_user.items()
@@ -210,9 +255,8 @@ def _metric_rows(
         for metric, values in metrics.items()
     }
     rows = []
-    for index, name in enumerate((EVERYBODY, *names)):
-        members = slice(None) if name == EVERYBODY else np.flatnonzero(segment == index - 1)
-        if not isinstance(members, slice) and len(members) == 0:
+    for name, members in groups.items():
+        if not len(members):
             continue
         intervals = mean_intervals({key: values[members] for key, values in columns.items()}, seed, config)  # type: ignore[type-var]
         for (ranking, metric, k), found in intervals.items():
@@ -243,7 +287,7 @@ def _yesterday(since: PerUser, k: int, seed: int, config: BootstrapConfig) -> tu
         return ()
     served = since["yesterday"][k]
     means = mean_intervals({"ndcg": served["ndcg"], "recall": served["recall"]}, seed, config)
-    against = compare(since["blend"][k]["ndcg"], served["ndcg"], seed, config)
+    against = compare(since["tonight"][k]["ndcg"], served["ndcg"], seed, config)
     return (Ladder(ranking="yesterday", ndcg=means["ndcg"], recall=means["recall"], blend_minus=against),)
 
 

@@ -16,6 +16,8 @@ class Gated(Receipt, frozen=True):
 
     publish: bool
     reason: str
+    speaker: str | None
+    """The model that is served alone, because the blend lost to it."""
     checks: tuple[Check, ...]
 
     @property
@@ -26,6 +28,7 @@ class Gated(Receipt, frozen=True):
 def gate(_night: Night, evaluated: Evaluated, config: GateConfig) -> Gated:
     """Decide between PUBLISH and HOLD from the evidence."""
     verdict = decide(evaluated.evidence, config)
-    result = Gated(publish=verdict.publish, reason=verdict.reason, checks=verdict.checks)
+    reason = f"the blend loses to {evaluated.speaker}, which is served alone; {verdict.reason}" if evaluated.speaker else verdict.reason
+    result = Gated(publish=verdict.publish, reason=reason, speaker=evaluated.speaker, checks=verdict.checks)
     log.info("gate: %s: %s", result.verdict, result.reason)
     return result

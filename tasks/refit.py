@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from models.blend import Blend
+from models.blend_training import Models
 from models.renumbered import Renumbered
 from models.scorer import Scorer
-from tasks.blend import Blended
+from tasks.blend import Blended, segment_weights, write_weights
 from tasks.gate import Gated
 from tasks.night import Night
 from tasks.prepare import Prepared, training_set
@@ -37,8 +38,14 @@ def refit(night: Night, prepared: Prepared, blended: Blended, gated: Gated, conf
     known = training_set(night)
     folder = night.staging / "models" / "final"
     fitted = fit_models(night, known.training_data("everything"), prepared, config, folder)
-    version = set_version([folder / model.name for model in fitted.models], blended.blend)
-    write_bytes(folder / "blend.json", Blend.from_json(blended.blend).to_json().encode())
+    served, segments = Blend.from_json(blended.blend), blended.segments
+    if gated.speaker:
+        served = Models(served.models, served.families, served.segments).alone(gated.speaker)
+        counts = [np.full(row.n_users, index, np.int16) for index, row in enumerate(blended.segments)]
+        segments = segment_weights(served, np.concatenate(counts))
+    write_weights(night, served, segments)
+    version = set_version([folder / model.name for model in fitted.models], served.to_json())
+    write_bytes(folder / "blend.json", served.to_json().encode())
     pq.write_table(pa.table({"item_id": known.items["item_id"]}), folder / "items.parquet", compression="zstd")
     card = {
         "model_version": version,
@@ -51,7 +58,9 @@ def refit(night: Night, prepared: Prepared, blended: Blended, gated: Gated, conf
         "verdict": gated.reason,
     }
     write_bytes(folder / "card.json", (canonical_json(card) + "\n").encode())
-    files = fitted.files | night.hashed(*(folder / name for name in ("blend.json", "items.parquet", "card.json")))
+    files = fitted.files | night.hashed(
+        *(folder / name for name in ("blend.json", "items.parquet", "card.json")), night.staged_table("weights")
+    )
     return Refitted(files=files, models=fitted.models, model_version=version, folder=night.workspace.relative(folder))
 
 

@@ -11,10 +11,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from models.blend import Blend, BlockScores, score_block
+from models.blend import Blend
+from models.block_scores import BlockScores, score_block
 from models.compute import limited_threads
 from models.knowledge.popularity import Popularity, PopularityConfig
-from models.scorer import FAMILIES, Scorer, TrainingData
+from models.scorer import FAMILIES, Scorer, TrainingData, UserBlock
 from models.top_k import top_k
 from tasks.blend import allowed_items
 from tasks.night import Night, Receipt
@@ -57,70 +58,97 @@ class _Recommender:
         self.known, self.data, self.scorers, self.blend, self.k = known, data, scorers, blend, k
         self.histories, self.seen = data.interactions.histories(), data.interactions.seen()
         self.family = np.array([FAMILIES.index(scorer.family) for scorer in scorers])
-        self.comparers = (
-            [scorer for scorer in scorers if scorer.similarity(np.arange(1), np.arange(1)) is not None] if known.n_items else []
-        )
+        everything = np.arange(min(1, known.n_items))
+        self.comparers = [place for place, scorer in enumerate(scorers) if scorer.similarity(everything, everything) is not None]
+        liked_in = data.user_segment[data.interactions.user[data.interactions.positive]]
+        self.segment_has_likes = np.bincount(liked_in, minlength=len(data.segments)) > 0
 
     def rows(self, users: slice) -> tuple[dict[str, NDArray[np.generic]], NDArray[np.intp], NDArray[np.str_]]:
         """Return the columns of a block's rows, the list length of each user, and the rung each was served by."""
-        block = score_block(self.scorers, self.data.block(users, self.histories))
-        segment = self.data.user_segment[users]
+        people = self.data.block(users, self.histories)
+        block = score_block(self.scorers, people)
         allowed = allowed_items(self.seen[users], self.known.recommendable)
-        chosen = top_k(np.where(allowed, self.blend.scores(block, segment), -np.inf).astype(np.float32), self.k)[0]
-        families = self._families(block, segment, chosen)
+        heard = self.blend.heard(block, allowed)
+        scores = self.blend.scores(heard, people.segment)
+        chosen = top_k(np.where(allowed, scores, np.float32(-np.inf)), self.k)[0]
+        parts = self.blend.contributions(heard, people.segment, chosen)
+        families = self._families(parts)
         score = np.where(chosen >= 0, np.nansum(families, axis=0), -np.inf)
         # Selected in float32, published and ranked in float64: the sum of the contributions decides, then the item.
         order = np.lexsort((chosen, -score), axis=1)
         chosen, score = np.take_along_axis(chosen, order, 1), np.take_along_axis(score, order, 1)
-        families = np.take_along_axis(families, order[None], 2)
+        families, parts = (np.take_along_axis(terms, order[None], 2) for terms in (families, parts))
         row, place = np.nonzero(chosen >= 0)
-        rung = self._rungs(block, np.diff(self.histories.likes.indptr)[users] > 0)
+        rung = self._rungs(block, people)
         columns: dict[str, NDArray[np.generic]] = {
             "user": row + users.start,
             "rank": place.astype(np.int16) + 1,
             "item": chosen[row, place],
             "score": score[row, place],
             "families": families[:, row, place],
-            "because": self._because(users, chosen)[row, place],
+            "because": self._because(people, chosen, parts)[row, place],
             "served_by": rung[row],
         }
         return columns, (chosen >= 0).sum(axis=1), rung
 
-    def _families(self, block: BlockScores, segment: NDArray[np.int16], chosen: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Add the contributions of a family's models; NaN where all of them abstain; (families, block, k)."""
-        parts = self.blend.contributions(block, segment, np.maximum(chosen, 0))
-        families = np.full((len(FAMILIES), *chosen.shape), np.nan)
+    def _families(self, parts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add the contributions of a family's models; (models, block, k) -> (families, block, k), NaN where all of them abstain."""
+        families = np.full((len(FAMILIES), *parts.shape[1:]), np.nan)
         for index in range(len(FAMILIES)):
             of_family = parts[self.family == index]
             if len(of_family):
                 families[index] = np.where(np.isnan(of_family).all(axis=0), np.nan, np.nansum(of_family, axis=0))
         return families
 
-    def _rungs(self, block: BlockScores, has_history: NDArray[np.bool_]) -> NDArray[np.str_]:
-        """Name the rung of the cold-start ladder each user stands on: with history, with attributes alone, with nothing."""
-        personal = [place for place, scorer in enumerate(self.scorers) if scorer.family != "knowledge"]
-        is_known = block.user_speaks[personal].any(axis=0) if personal else np.zeros(len(has_history), np.bool_)
-        return np.where(is_known & has_history, "blend", np.where(is_known, "attributes", "popularity"))
+    def _rungs(self, block: BlockScores, people: UserBlock) -> NDArray[np.str_]:
+        """Name the rung of the cold-start ladder each user stands on; (block,).
 
-    def _because(self, users: slice, chosen: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Find the item of each user's history that speaks most for each recommended one; -1 where none does."""
+        `blend`: others' behaviour speaks of what they liked. `history`: only the descriptions of what they liked do. `attributes`: they
+        liked nothing, but something is known of them. `segment_popularity`, `popularity`: their segment's or everybody's favourites.
+        """
+        behaviour, content = (self._any_speaks(block, families) for families in (("collaborative", "sequential"), ("content",)))
+        has_history = np.diff(people.history.indptr) > 0
+        of_segment = self.segment_has_likes[people.segment]
+        rungs = (behaviour & has_history, content & has_history, behaviour | content, of_segment)
+        return np.select(rungs, ("blend", "history", "attributes", "segment_popularity"), "popularity")
+
+    def _any_speaks(self, block: BlockScores, families: tuple[str, ...]) -> NDArray[np.bool_]:
+        models = [place for place, scorer in enumerate(self.scorers) if scorer.family in families]
+        return np.asarray(block.user_speaks[models].any(axis=0)) if models else np.zeros(block.user_speaks.shape[1], np.bool_)
+
+    def _because(self, people: UserBlock, chosen: NDArray[np.int32], parts: NDArray[np.float64]) -> NDArray[np.int32]:
+        """Find the liked item that adds most to each recommended one, as the model sees it that adds most; (block, k), -1 where none does.
+
+        Models that compare no items explain nothing: of the others, the one with the largest contribution does.
+        """
         because = np.full(chosen.shape, -1, np.int32)
-        if not self.comparers:
-            return because
-        for row, user in enumerate(range(users.start, users.stop)):
-            history = self.histories.likes.indices[self.histories.likes.indptr[user] : self.histories.likes.indptr[user + 1]]
-            items = chosen[row][chosen[row] >= 0]
-            if len(history) and len(items):
-                because[row, : len(items)] = self._strongest(items, history)
+        said = np.where(np.isnan(parts[self.comparers]), -np.inf, parts[self.comparers])
+        for row in range(len(chosen)) if self.comparers else ():
+            history = people.history.indices[people.history.indptr[row] : people.history.indptr[row + 1]]
+            recent = people.recent[row][people.recent[row] >= 0]
+            n_items = int(np.count_nonzero(chosen[row] >= 0))
+            if not len(history) or not n_items:
+                continue
+            items = chosen[row, :n_items]
+            # Asked from the loudest to the quietest, until one of them has an answer.
+            for rank, speakers in enumerate(np.argsort(-said[:, row, :n_items], axis=0, kind="stable")):
+                for speaker in np.unique(speakers):
+                    scorer = self.scorers[self.comparers[speaker]]
+                    past = recent if scorer.family == "sequential" and len(recent) else history
+                    open_places = np.flatnonzero((speakers == speaker) & (because[row, :n_items] < 0))
+                    if len(open_places):
+                        because[row, open_places] = _strongest(scorer, items[open_places], past)
+                if rank == 1 or (because[row, :n_items] >= 0).all():
+                    break
         return because
 
-    def _strongest(self, items: NDArray[np.int32], history: NDArray[np.int32]) -> NDArray[np.int32]:
-        answer = np.full(len(items), -1, np.int32)
-        for comparer in self.comparers:
-            strength = comparer.similarity(items.astype(np.intp), history.astype(np.intp))
-            open_rows = (answer < 0) & (strength.max(axis=1) > 0)  # type: ignore[union-attr]
-            answer[open_rows] = history[strength.argmax(axis=1)[open_rows]]  # type: ignore[union-attr]
-        return answer
+
+def _strongest(scorer: Scorer, items: NDArray[np.int32], history: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return which of some liked items speaks most for each of `items`, -1 where none speaks for it at all."""
+    strength = scorer.similarity(items.astype(np.intp), history.astype(np.intp))
+    if strength is None:
+        return np.full(len(items), -1, np.int32)
+    return np.where(strength.max(axis=1) > 0, history[strength.argmax(axis=1)], -1).astype(np.int32)
 
 
 def score(

@@ -79,7 +79,9 @@ TABLES: dict[str, Table] = {
                     "The item of the user's history that speaks most for this one, where one does.",
                     nullable=True,
                 ),
-                Column("served_by", "string", "Rung of the cold-start ladder: blend, attributes or popularity."),
+                Column(
+                    "served_by", "string", "Rung of the cold-start ladder: blend, history, attributes, segment_popularity or popularity."
+                ),
                 Column("model_version", "string", "The set of models and weights that made the list; a folder under models/."),
                 Column("run_id", "string", "The night that made the list; a file under manifests/."),
             ),
@@ -135,7 +137,15 @@ TABLES: dict[str, Table] = {
                 Column("model", "string", "The model weighted."),
                 Column("family", "string", "The family it belongs to."),
                 Column("weight", "float64", "Its share of the blend; sums to 1 within a segment."),
-                Column("n_users", "int64", "Holdout users of the segment from whom the weights were learned."),
+                Column("low", "float64", "Lower end of the 95 % interval of a learned weight over resamples of the users.", nullable=True),
+                Column("high", "float64", "Upper end of the interval.", nullable=True),
+                Column(
+                    "loss_without",
+                    "float64",
+                    "NDCG@10 that the segment's lists would lose were the model silent; null where it was not measured.",
+                    nullable=True,
+                ),
+                Column("n_users", "int64", "Holdout users of the segment to whom the weights were fitted."),
             ),
         ),
         Table(

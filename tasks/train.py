@@ -9,41 +9,123 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field
+import numpy as np
+from pydantic import BaseModel, Field, field_validator
 
 from models.artifact import folder_hash
 from models.collaborative.als import Als, AlsConfig
+from models.collaborative.bpr import Bpr, BprConfig
 from models.collaborative.ease import Ease, EaseConfig
+from models.collaborative.matrix_factorization import MatrixFactorization, MatrixFactorizationConfig
+from models.collaborative.nmf import Nmf, NmfConfig
 from models.collaborative.spectral import Spectral, SpectralConfig
 from models.compute import configure_tensorflow, limited_threads
+from models.content.content_knn import ContentKnn, ContentKnnConfig
+from models.content.hybrid_bpr import HybridBpr, HybridBprConfig
 from models.content.towers import Towers, TowersConfig
 from models.divergence import DivergedError
+from models.knowledge.columns import UnknownColumnError
+from models.knowledge.nearby import Nearby, NearbyConfig
 from models.knowledge.popularity import Popularity, PopularityConfig
+from models.knowledge.rules import Rules, RulesConfig
+from models.knowledge.trending import Trending, TrendingConfig
 from models.scorer import Scorer, TrainingData
+from models.sequential.attention import Attention, AttentionConfig
+from models.sequential.next_item import NextItem, NextItemConfig
+from models.sequential.transitions import Transitions, TransitionsConfig
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
 from tasks.refusals import NightHeldError
 
 log = logging.getLogger("nightly")
 
-SCORERS: dict[str, type[Scorer]] = {"ease": Ease, "spectral": Spectral, "als": Als, "towers": Towers, "popularity": Popularity}
-ModelName = Literal["ease", "spectral", "als", "towers", "popularity"]
+SCORERS: dict[str, type[Scorer]] = {
+    scorer.name: scorer
+    for scorer in (
+        Ease,
+        Spectral,
+        Als,
+        Bpr,
+        MatrixFactorization,
+        Nmf,
+        Transitions,
+        NextItem,
+        Attention,
+        Towers,
+        ContentKnn,
+        HybridBpr,
+        Popularity,
+        Trending,
+        Nearby,
+        Rules,
+    )
+}
+ModelName = Literal[
+    "ease",
+    "spectral",
+    "als",
+    "bpr",
+    "matrix_factorization",
+    "nmf",
+    "transitions",
+    "next_item",
+    "attention",
+    "towers",
+    "content_knn",
+    "hybrid_bpr",
+    "popularity",
+    "trending",
+    "nearby",
+    "rules",
+]
+
+NETWORKS = frozenset({"bpr", "matrix_factorization", "next_item", "attention", "towers", "hybrid_bpr"})
+"""Models that TensorFlow trains."""
 
 
 class TrainConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """Which models a night trains, and how."""
 
-    models: tuple[ModelName, ...] = ("ease", "spectral", "als", "towers", "popularity")
-    """The models that may take part; each does where it can."""
+    models: tuple[ModelName, ...] = (
+        "ease",
+        "spectral",
+        "als",
+        "transitions",
+        "attention",
+        "towers",
+        "content_knn",
+        "popularity",
+        "nearby",
+        "rules",
+    )
+    """The models that may take part; each does where there is something for it to learn from."""
 
     ease_up_to_items: int = Field(12_000, ge=0)
-    """Catalogue size up to which `ease` speaks for the collaborative family; above it `spectral` and `als` do."""
+    """Catalogue size up to which `ease` takes part; above it `spectral` does, whose time and memory do not grow with its cube."""
 
     ease: EaseConfig = EaseConfig()
     spectral: SpectralConfig = SpectralConfig()
     als: AlsConfig = AlsConfig()
+    bpr: BprConfig = BprConfig()
+    matrix_factorization: MatrixFactorizationConfig = MatrixFactorizationConfig()
+    nmf: NmfConfig = NmfConfig()
+    transitions: TransitionsConfig = TransitionsConfig()
+    next_item: NextItemConfig = NextItemConfig()
+    attention: AttentionConfig = AttentionConfig()
     towers: TowersConfig = TowersConfig()
+    content_knn: ContentKnnConfig = ContentKnnConfig()
+    hybrid_bpr: HybridBprConfig = HybridBprConfig()
     popularity: PopularityConfig = PopularityConfig()
+    trending: TrendingConfig = TrendingConfig()
+    nearby: NearbyConfig = NearbyConfig()
+    rules: RulesConfig = RulesConfig()
+
+    @field_validator("models")
+    @classmethod
+    def _popularity_takes_part(cls, models: tuple[ModelName, ...]) -> tuple[ModelName, ...]:
+        if "popularity" not in models:
+            raise ValueError("`popularity` must be among the models: it is the baseline, and all there is for who is unknown")
+        return tuple(dict.fromkeys(models))
 
 
 class FittedModel(BaseModel, frozen=True, extra="forbid"):
@@ -69,10 +151,11 @@ def train(night: Night, prepared: Prepared, config: TrainConfig) -> Trained:
 
 def fit_models(night: Night, data: TrainingData, prepared: Prepared, config: TrainConfig, folder: Path) -> Trained:
     """Fit every model that can learn from `data` and write one artifact folder each."""
-    if "towers" in config.models:
+    scorers = chosen_models(config, data, prepared.n_recommendable)
+    if any(scorer.name in NETWORKS for scorer in scorers):
         configure_tensorflow(night.compute, night.seed)
     fitted, files = [], []
-    for scorer in chosen_models(config, data, prepared.n_recommendable):
+    for scorer in scorers:
         target = folder / scorer.name
         target.mkdir(parents=True, exist_ok=True)
         started = time.monotonic()
@@ -82,6 +165,13 @@ def fit_models(night: Night, data: TrainingData, prepared: Prepared, config: Tra
         except DivergedError as error:
             raise NightHeldError(
                 f"model {scorer.name}", "a finite training loss", str(error), f"correct [train.{scorer.name}] and run again"
+            ) from error
+        except UnknownColumnError as error:
+            raise NightHeldError(
+                f"setting train.rules.rules, rule {error.rule + 1}",
+                error.expected,
+                error.found,
+                f"name one of: {', '.join(error.near) or 'none'}",
             ) from error
         scorer.save(target)
         seconds = round(time.monotonic() - started, 3)
@@ -96,12 +186,23 @@ def fit_models(night: Night, data: TrainingData, prepared: Prepared, config: Tra
 
 
 def chosen_models(config: TrainConfig, data: TrainingData, n_items: int) -> list[Scorer]:
-    """Return the configured models that suit the catalogue's size and the features there are, not yet fitted."""
-    small = n_items <= config.ease_up_to_items and "ease" in config.models
-    unsuited = {"spectral", "als"} if small else {"ease"}
-    if data.items.features.shape[1] == 0:
-        unsuited.add("towers")
-    return [SCORERS[name](getattr(config, name)) for name in config.models if name not in unsuited]  # type: ignore[call-arg]
+    """Return the configured models that suit the catalogue's size and what there is to learn from, not yet fitted.
+
+    Towers read what is known of users; where nothing is, `content_knn` does their work better and sooner.
+    """
+    described = data.items.features.shape[1] > 0
+    placed = bool(np.isfinite(data.items.place).all(axis=1).any())
+    small = n_items <= config.ease_up_to_items
+    suited = {
+        "ease": small,
+        "spectral": not small or "ease" not in config.models,
+        **dict.fromkeys(("transitions", "next_item", "attention", "trending"), data.interactions.ordered),
+        **dict.fromkeys(("content_knn", "hybrid_bpr"), described),
+        "towers": described and (data.users.features.shape[1] > 0 or "content_knn" not in config.models),
+        "nearby": placed,
+        "rules": bool(config.rules.rules),
+    }
+    return [SCORERS[name](getattr(config, name)) for name in config.models if suited.get(name, True)]  # type: ignore[call-arg]
 
 
 def load_models(root: Path, models: Sequence[FittedModel]) -> list[Scorer]:

@@ -96,8 +96,11 @@ SMALL_SETTINGS = """
 [train.towers]
 epochs = 2
 
+[train.attention.training]
+epochs = 1
+
 [blend]
-steps = 30
+resamples = 2
 
 [gate]
 min_new_users = 30

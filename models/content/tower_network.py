@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from models.content.tower import Tower
 from models.content.tower_samples import Batch, Samples
-from models.content.towers import TowersConfig
+from models.content.tower_text import TextReader
+from models.content.tower_text_layer import WordConvolution
+from models.content.towers import TowersConfig, Words
 from models.divergence import finite
 from models.scorer import Progress
 
@@ -27,16 +30,27 @@ SEEDS_APART = 1000
 """The item tower's seeds come after the user tower's, one a layer: towers that start alike would see dropped inputs alike."""
 
 
-def train_towers(samples: Samples, config: TowersConfig, seed: int, progress: Progress) -> tuple[Tower, Tower, list[float]]:
-    """Train a user tower and an item tower; return both and the mean loss of every epoch.
+class TrainedTowers(NamedTuple):
+    """Both towers and, where texts are read, their readers, in plain arrays; and the mean loss of every epoch."""
+
+    user: Tower
+    item: Tower
+    user_text: TextReader | None
+    item_text: TextReader | None
+    losses: list[float]
+
+
+def train_towers(samples: Samples, config: TowersConfig, seed: int, progress: Progress, words: Words | None = None) -> TrainedTowers:
+    """Train a user tower and an item tower, which also read `words` where they are given.
 
     Training ends early once the loss no longer falls. Weights, dropout and the order of the samples come from `seed`.
     """
     batch_size = max(1, min(config.batch_size, len(samples)))
     epoch_steps = min(len(samples) // batch_size, max(1, config.max_steps // config.epochs))
     item_size, known_size = samples.item_inputs.shape[1], samples.known.shape[1]
-    user_tower, item_tower = tower_network(item_size + known_size, config, seed), tower_network(item_size, config, seed + SEEDS_APART)
-    step = training_step(user_tower, item_tower, samples.item_inputs, config, max(1, epoch_steps * config.epochs))
+    user = _Side(item_size + known_size, config, seed, None if words is None else words.users)
+    item = _Side(item_size, config, seed + SEEDS_APART, None if words is None else words.items)
+    step = training_step(user, item, samples.item_inputs, config, max(1, epoch_steps * config.epochs))
     batches = samples.batches(batch_size, config.cold_share, np.random.default_rng(seed))
     losses: list[float] = []
     for epoch in range(config.epochs if epoch_steps else 0):
@@ -45,7 +59,33 @@ def train_towers(samples: Samples, config: TowersConfig, seed: int, progress: Pr
         progress(f"towers: epoch {epoch + 1} of {config.epochs}, loss {losses[-1]:.4f}")
         if epoch >= PATIENCE and min(losses[-PATIENCE:]) > min(losses[:-PATIENCE]) * (1 - config.min_improvement):
             break
-    return Tower(user_tower.get_weights()), Tower(item_tower.get_weights()), losses
+    return TrainedTowers(Tower(user.tower.get_weights()), Tower(item.tower.get_weights()), user.reader(), item.reader(), losses)
+
+
+class _Side:
+    """One tower while it learns; `words` (rows, longest) are the texts of all users or all items, if they are read."""
+
+    def __init__(self, input_size: int, config: TowersConfig, seed: int, words: NDArray[np.int32] | None) -> None:
+        self.text: WordConvolution | None = None
+        if words is not None:
+            self.text = WordConvolution(config.text_filters, config.word_size, config.window, seed)
+            self.text.build((None, None))
+            # Without a single word there would be nothing to convolve; one place of padding says the same.
+            self.words = tf.constant(words if words.shape[1] else np.full((len(words), 1), -1, np.int32))
+            input_size += 2 * config.text_filters
+        self.tower = tower_network(input_size, config, seed)
+
+    @property
+    def weights(self) -> list[keras.Variable]:
+        return [*self.tower.trainable_variables, *(self.text.trainable_variables if self.text else [])]
+
+    def __call__(self, inputs: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        if self.text is not None:
+            inputs = tf.concat([inputs, self.text(tf.gather(self.words, rows))], axis=1)
+        return self.tower(inputs, training=True)
+
+    def reader(self) -> TextReader | None:
+        return self.text.reader() if self.text else None
 
 
 def tower_network(input_size: int, config: TowersConfig, seed: int) -> keras.Sequential:
@@ -68,33 +108,35 @@ def _dense(units: int, seed: int) -> keras.layers.Dense:
 
 
 def training_step(
-    user_tower: keras.Sequential, item_tower: keras.Sequential, item_inputs: NDArray[np.float32], config: TowersConfig, n_steps: int
+    user: _Side, item: _Side, item_inputs: NDArray[np.float32], config: TowersConfig, n_steps: int
 ) -> Callable[[Batch], float]:
     """Return the function that lets both towers learn from one batch and says how surprised they were by it."""
     every_item = tf.constant(item_inputs)
     log_sharpness = tf.Variable(-np.log(config.temperature), dtype=tf.float32)
-    weights = [*user_tower.trainable_variables, *item_tower.trainable_variables, *([log_sharpness] if config.learn_temperature else [])]
+    weights = [*user.weights, *item.weights, *([log_sharpness] if config.learn_temperature else [])]
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(config.learning_rate, n_steps))
     optimizer.build(weights)
 
     @tf.function
-    def learn(item: tf.Tensor, user_inputs: tf.Tensor, log_chance: tf.Tensor, accidental: tf.Tensor) -> tf.Tensor:
+    def learn(
+        rows: tf.Tensor, user_inputs: tf.Tensor, target: tf.Tensor, candidates: tf.Tensor, log_chance: tf.Tensor, excluded: tf.Tensor
+    ) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            users = user_tower(user_inputs, training=True)
-            items = item_tower(tf.gather(every_item, item), training=True)
+            users = user(user_inputs, rows)
+            items = item(tf.gather(every_item, candidates), candidates)
             sharpness = tf.exp(tf.minimum(log_sharpness, np.float32(np.log(SHARPEST))))
-            loss = sampled_softmax_loss(tf.matmul(users, items, transpose_b=True) * sharpness, log_chance, accidental)
-        optimizer.apply(tape.gradient(loss, weights), weights)
+            loss = softmax_loss(tf.matmul(users, items, transpose_b=True) * sharpness, target, log_chance, excluded)
+        optimizer.apply([tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, weights)], weights)
         return loss
 
-    return lambda batch: float(learn(batch.item, batch.user_inputs, batch.log_chance, batch.accidental))
+    return lambda batch: float(learn(batch.user, batch.user_inputs, batch.target, batch.candidates, batch.log_chance, batch.excluded))
 
 
-def sampled_softmax_loss(logits: tf.Tensor, log_chance: tf.Tensor, accidental: tf.Tensor) -> tf.Tensor:
-    """Return how surprising the likes are among the other items of the batch: logits (batch, batch), likes on the diagonal -> scalar.
+def softmax_loss(logits: tf.Tensor, target: tf.Tensor, log_chance: tf.Tensor, excluded: tf.Tensor) -> tf.Tensor:
+    """Return how surprising the targets (batch,) are among the candidates: logits (batch, candidates) -> scalar.
 
-    An item is drawn as a negative as often as it is liked; taking log_chance (batch,) off its logits undoes that (Yi et al. 2019).
-    Accidental negatives (batch, batch), which the user likes as well, stay out of the softmax.
+    In a batch an item is drawn as a negative as often as it is liked; taking log_chance (candidates,) off its logits undoes that
+    (Yi et al. 2019). Excluded candidates (batch, candidates), which the user likes as well, stay out of the softmax.
     """
-    corrected = tf.where(accidental, OUT_OF_SOFTMAX, logits - log_chance[None, :])
-    return tf.reduce_mean(tf.reduce_logsumexp(corrected, axis=1) - tf.linalg.diag_part(corrected))
+    corrected = tf.where(excluded, OUT_OF_SOFTMAX, logits - log_chance[None, :])
+    return tf.reduce_mean(tf.reduce_logsumexp(corrected, axis=1) - tf.gather(corrected, target, batch_dims=1))

@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Batch:
-    """Likes of one training step: row r is a user who likes item r, and the other items of the batch are its negatives.
+    """Likes of one training step, each to be told from the other items of the batch, or from the whole catalogue.
 
-    `item` is (batch,); `user_inputs` (batch, user input columns); `log_chance` (batch,) says how likely a sample is of that item;
-    `accidental` (batch, batch) marks the negatives (columns) that the user of the row is known to like, or that are the liked item.
+    Row r is user `user[r]`, (batch,), with inputs `user_inputs` (batch, user input columns), who likes candidate `target[r]`, (batch,).
+    `candidates` (candidates,) are items; `log_chance` (candidates,) says how likely each is to be among them; `excluded` (batch,
+    candidates) marks those that are no negatives of the row: what its user is known to like as well, or the liked item drawn again.
     """
 
-    item: NDArray[np.int32]
+    user: NDArray[np.intp]
     user_inputs: NDArray[np.float32]
+    target: NDArray[np.int32]
+    candidates: NDArray[np.int32]
     log_chance: NDArray[np.float32]
-    accidental: NDArray[np.bool_]
+    excluded: NDArray[np.bool_]
 
 
 def user_inputs(taste: NDArray[np.float32], weight: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -36,11 +39,18 @@ class Samples:
     """Every like that can be learned from: something is known of its item, and of its user without it.
 
     `likes` is (users, items) and holds ones, only of items with inputs; `item_inputs` (items, item input columns); `known` (users, known
-    columns) is what else is known of users, zeros where nothing is.
+    columns) is what else is known of users, zeros where nothing is. `catalogue` holds the items that every like is told from; without
+    it those are the items of the batch.
     """
 
-    def __init__(self, likes: sp.csr_matrix, item_inputs: NDArray[np.float32], known: NDArray[np.float32]) -> None:
-        self.likes, self.item_inputs, self.known = likes, item_inputs, known
+    def __init__(
+        self,
+        likes: sp.csr_matrix,
+        item_inputs: NDArray[np.float32],
+        known: NDArray[np.float32],
+        catalogue: NDArray[np.int32] | None = None,
+    ) -> None:
+        self.likes, self.item_inputs, self.known, self.catalogue = likes, item_inputs, known, catalogue
         self.taste: NDArray[np.float32] = likes @ item_inputs
         self.n_likes = np.diff(likes.indptr)
         learnable = np.repeat((self.n_likes > 1) | known.any(axis=1), self.n_likes)
@@ -68,7 +78,13 @@ class Samples:
         known = self.known[user]
         cold = cold & known.any(axis=1)
         taste = np.where(cold[:, None], np.float32(0), self.taste[user] - self.item_inputs[item])
-        weight = (self.n_likes[user] - 1).astype(np.float32)
-        accidental = self.likes[user][:, item].toarray() > 0
-        np.fill_diagonal(accidental, val=False)
-        return Batch(item, user_inputs(taste, weight, known), self.log_chance[item], accidental)
+        inputs = user_inputs(taste, (self.n_likes[user] - 1).astype(np.float32), known)
+        if self.catalogue is None:
+            candidates, log_chance, target = item, self.log_chance[item], np.arange(len(item), dtype=np.int32)
+        else:
+            # All items are there for certain: nothing is to be corrected.
+            candidates, log_chance = self.catalogue, np.zeros(len(self.catalogue), np.float32)
+            target = np.searchsorted(candidates, item).astype(np.int32)
+        excluded = self.likes[user][:, candidates].toarray() > 0
+        excluded[np.arange(len(item)), target] = False
+        return Batch(user, inputs, target, candidates, log_chance, excluded)

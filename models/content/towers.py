@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,6 +14,7 @@ from models.artifact import Layout, read_arrays, read_config, write_arrays, writ
 from models.content.feature_inputs import FeatureInputs
 from models.content.tower import Tower
 from models.content.tower_samples import Samples, user_inputs
+from models.content.tower_text import TextReader
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {
@@ -42,6 +43,21 @@ class TowersConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstri
     cold_share: float = Field(0.1, ge=0, le=1)
     """Share of the samples in which a user with features is shown without likes, like one who just joined."""
 
+    text_filters: int = Field(0, ge=0)
+    """Patterns of neighbouring words looked for in the texts of items and of users; zero leaves the order of words unread."""
+
+    word_size: int = Field(16, ge=1)
+    """Length of the vector that stands for a word, where texts are read."""
+
+    window: int = Field(3, ge=1)
+    """Words that a pattern spans."""
+
+    softmax: Literal["in_batch", "full"] = "in_batch"
+    """What a like is told from: the items of its batch, or the whole catalogue, which takes time in proportion to it."""
+
+    full_up_to_items: int = Field(20_000, ge=1)
+    """Items with features up to which the whole catalogue is what a like is told from; above it the items of the batch are."""
+
     temperature: float = Field(0.1, gt=0)
     """Softness of the softmax over cosines at the start; at small values only the hardest negatives matter."""
 
@@ -64,12 +80,19 @@ class TowersConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstri
     """Share by which two epochs must lower the loss for another one to follow."""
 
 
+class Words(NamedTuple):
+    """The texts of all items and of all users, as in `Described.words`."""
+
+    items: NDArray[np.int32]
+    users: NDArray[np.int32]
+
+
 class Towers:
     """Recommend what resembles a user's taste, also items that nobody has touched yet.
 
     The user tower reads the mean inputs of the items a user likes, beside what else is known of the user; the item tower reads the inputs
-    of an item. Both return vectors of unit length, whose cosine is the score. Trained as in Yi et al. 2019, "Sampling-Bias-Corrected
-    Neural Modeling for Large Corpus Item Recommendations".
+    of an item; both may read texts word by word beside them. They return vectors of unit length, whose cosine is the score. Trained as in
+    Yi et al. 2019, "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations", or with the softmax over everything.
     """
 
     name: ClassVar[str] = "towers"
@@ -89,21 +112,23 @@ class Towers:
 
     def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:
         """Write the features densely, train both towers, and run the item tower once over the catalogue."""
-        samples = self._samples(data, seed)
+        samples = self._samples(data, seed, progress)
         progress(f"towers: {len(samples):,} likes of items with features, {self._item_inputs.shape[1]} input columns")
         from models.content.tower_network import train_towers  # loads TensorFlow
 
-        self._user_tower, item_tower, losses = train_towers(samples, self.config, seed, progress)
+        words = Words(data.items.words, data.users.words) if self.config.text_filters else None
+        self._user_tower, item_tower, self._user_text, item_text, losses = train_towers(samples, self.config, seed, progress, words)
         # Towers that learned nothing know nothing.
         self._knows_item &= len(samples) > 0
-        self._item_vectors = item_tower(self._item_inputs) * self._knows_item[:, None]
+        self._item_vectors = item_tower(_with_text(self._item_inputs, item_text, data.items.words)) * self._knows_item[:, None]
         self._losses = np.array(losses, np.float64)
         return self
 
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Return the cosine of every user's vector with every item's; (block, items)."""
         taste = users.history @ self._item_inputs
-        vectors = self._user_tower(user_inputs(taste, self._n_likes(users), self._known(users)))
+        inputs = user_inputs(taste, self._n_likes(users), self._known(users))
+        vectors = self._user_tower(_with_text(inputs, self._user_text, users.described.words))
         return (vectors * self.knows_user(users)[:, None]) @ self._item_vectors.T
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -121,6 +146,8 @@ class Towers:
         write_arrays(folder / "items.npz", {**arrays, "losses": self._losses})
         self._user_features.save(folder / "user_features.npz")
         self._user_tower.save(folder / "user_tower.npz")
+        if self._user_text is not None:
+            self._user_text.save(folder / "user_text.npz")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -131,19 +158,29 @@ class Towers:
         scorer._knows_item, scorer._losses = arrays["knows_item"], arrays["losses"]
         scorer._user_features = FeatureInputs.load(folder / "user_features.npz")
         scorer._user_tower = Tower.load(folder / "user_tower.npz", len(scorer.config.hidden))
+        scorer._user_text = TextReader.load(folder / "user_text.npz") if scorer.config.text_filters else None
         return scorer
 
-    def _samples(self, data: TrainingData, seed: int) -> Samples:
+    def _samples(self, data: TrainingData, seed: int, progress: Progress) -> Samples:
         """Write what is known of items and users densely, and gather the likes of items with features."""
         self._knows_item, user_has_features = (np.diff(rows.indptr) > 0 for rows in (data.items.features, data.users.features))
         size = self.config.input_size
         self._item_inputs = FeatureInputs.fit(data.items.features[self._knows_item], size, seed)(data.items.features)
         self._user_features = FeatureInputs.fit(data.users.features[user_has_features], size, seed)
         likes = sp.csr_matrix(data.interactions.positives().multiply(self._knows_item), dtype=np.float32)
-        return Samples(likes, self._item_inputs, self._user_features(data.users.features))
+        likes.eliminate_zeros()
+        catalogue = np.flatnonzero(self._knows_item).astype(np.int32) if self.config.softmax == "full" else None
+        if catalogue is not None and len(catalogue) > self.config.full_up_to_items:
+            progress(f"towers: {len(catalogue):,} items are too many for a full softmax; likes are told from those of their batch")
+            catalogue = None
+        return Samples(likes, self._item_inputs, self._user_features(data.users.features), catalogue)
 
     def _n_likes(self, users: UserBlock) -> NDArray[np.float32]:
         return users.history @ self._knows_item.astype(np.float32)
 
     def _known(self, users: UserBlock) -> NDArray[np.float32]:
         return self._user_features(users.features)
+
+
+def _with_text(inputs: NDArray[np.float32], text: TextReader | None, words: NDArray[np.int32]) -> NDArray[np.float32]:
+    return inputs if text is None else np.concatenate([inputs, text(words)], axis=1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
+from models.knowledge.fading import faded, learned_half_life
 from models.scorer import Family, Interactions, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {
@@ -22,8 +23,9 @@ LAYOUTS = {
 class PopularityConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """How fast popularity fades, and how much evidence a segment needs to differ from everybody."""
 
-    half_life_days: float | None = Field(90.0, gt=0)
-    """Days after which a like counts half; none means that likes never fade."""
+    half_life_days: Annotated[float, Field(gt=0)] | Literal["learned"] | None = "learned"
+    """Days after which a like counts half; none means that likes never fade. `learned` takes the half-life with which earlier likes explain
+    the latest tenth best: data of twenty years fade otherwise than data of ten weeks."""
 
     pseudo_counts: float = Field(1000.0, ge=0)
     """Likes at which a segment's own taste counts as much as everybody's; a segment with none of its own has everybody's."""
@@ -50,11 +52,13 @@ class Popularity:
     def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:  # noqa: ARG002  counting draws nothing
         """Count the faded likes of each segment."""
         likes = data.interactions.where(data.interactions.positive)
-        counts = self._faded_counts(likes, data.user_segment[likes.user], len(data.segments))
+        half_life = learned_half_life(likes) if self.config.half_life_days == "learned" else self.config.half_life_days
+        counts = _counts(likes, faded(likes, half_life), data.user_segment[likes.user], len(data.segments))
         self._knows_item = np.bincount(likes.item, minlength=likes.n_items) > 0
         self._overall = np.log1p(counts.sum(axis=0)).astype(np.float32)
         self._by_segment = np.log1p(self._shrunk(counts)).astype(np.float32)
-        progress(f"{len(likes):,} likes in {len(data.segments)} segments")
+        fading = "that never fade" if half_life is None else f"that fade by half in {half_life:.3g} days"
+        progress(f"{len(likes):,} likes {fading}, in {len(data.segments)} segments")
         return self
 
     def score(self, users: UserBlock) -> NDArray[np.float32]:
@@ -90,15 +94,6 @@ class Popularity:
         scorer._overall, scorer._by_segment, scorer._knows_item = arrays["overall"], arrays["by_segment"], arrays["knows_item"]
         return scorer
 
-    def _faded_counts(self, likes: Interactions, segment: NDArray[np.int16], n_segments: int) -> NDArray[np.float64]:
-        """Add up the weights of likes, halved every half-life, in the order of the rows; (segments, items)."""
-        weight = likes.weight.astype(np.float64)
-        if self.config.half_life_days is not None:
-            weight *= np.exp2(-likes.age_days.astype(np.float64) / self.config.half_life_days)
-        cell = segment.astype(np.int64) * likes.n_items + likes.item
-        counts = np.bincount(cell, weight, minlength=n_segments * likes.n_items)
-        return counts.astype(np.float64, copy=False).reshape(n_segments, likes.n_items)
-
     def _shrunk(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mix each segment's counts with everybody's and bring all segments to the size of the whole; (segments, items)."""
         overall = counts.sum(axis=0)
@@ -108,3 +103,10 @@ class Popularity:
         shares = counts + self.config.pseudo_counts * overall / total
         sizes = shares.sum(axis=1, keepdims=True)
         return np.divide(shares * total, sizes, out=np.zeros_like(shares), where=sizes > 0)
+
+
+def _counts(likes: Interactions, weight: NDArray[np.float64], segment: NDArray[np.int16], n_segments: int) -> NDArray[np.float64]:
+    """Add up the weights of likes in the order of the rows; (segments, items)."""
+    cell = segment.astype(np.int64) * likes.n_items + likes.item
+    counts = np.bincount(cell, weight, minlength=n_segments * likes.n_items)
+    return counts.astype(np.float64, copy=False).reshape(n_segments, likes.n_items)

@@ -1,31 +1,36 @@
 """Turn whatever attributes items and users come with into columns a model can learn from.
 
-An attribute is a number, a list of categories or a text; which one is told from its values, or by nightly.toml.
+An attribute is a number, a list of categories, a text or a vector given from outside; which one is told from its values, or by
+nightly.toml.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from models.scorer import WORDS
+from tasks.prepare.vectors import are_vectors, json_list, unit_vectors
 
-Kind = Literal["number", "categories", "text", "ignore"]
+Kind = Literal["number", "categories", "text", "vector", "ignore"]
 _WORD = re.compile(r"[^\W_]{2,}")
 
 LONGEST_TEXT = 64
 """Words of a text that are kept in their order."""
+
+MOST = 0.95
+"""Share of the values that must be numbers, or vectors of one length, for the attribute to be one; the others count as missing."""
 
 
 class FeatureConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -33,6 +38,10 @@ class FeatureConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
 
     kinds: dict[str, Kind] = {}
     """Attribute -> how to read it, where the values alone would mislead (a zip code is no number)."""
+
+    bands: dict[str, tuple[float, ...]] = {}
+    """Number -> bounds, rising, at which its next band begins. Each band becomes a column beside the number's own, such as
+    `price=below 10`, `price=10 to 25`, `price=from 25`: what rules can name, and what a straight line cannot say."""
 
     separator: str = Field("|", min_length=1)
     """What separates the categories of one value in text files."""
@@ -42,6 +51,21 @@ class FeatureConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
 
     max_columns: int = Field(4000, ge=1)
     """Columns per attribute; the most frequent are kept."""
+
+    @field_validator("bands")
+    @classmethod
+    def _rising(cls, bands: dict[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
+        for attribute, bounds in bands.items():
+            if not bounds or not all(map(math.isfinite, bounds)) or list(bounds) != sorted(set(bounds)):
+                raise ValueError(f"bands of {attribute!r}: at least one bound, and each above the one before, got {bounds}")
+        return bands
+
+
+class _Block(NamedTuple):
+    """The columns of one attribute, (rows, columns), and their names."""
+
+    matrix: sp.csr_matrix
+    names: list[str]
 
 
 @dataclass(frozen=True)
@@ -58,35 +82,38 @@ def build_features(attributes: Sequence[dict[str, str]], config: FeatureConfig) 
 
     Each attribute is scaled so that a row's columns of it have length 1 at most: a long text speaks no louder than one genre.
     """
-    blocks, names, kinds = [], [], {}
+    blocks: list[_Block] = []
+    kinds: dict[str, Kind] = {}
     for attribute in sorted({name for row in attributes for name in row}):
         values = [row.get(attribute) for row in attributes]
         kind = config.kinds.get(attribute) or kind_of([value for value in values if value], config)
         kinds[attribute] = kind
-        if kind == "ignore":
-            continue
-        block, columns = _number(values) if kind == "number" else _tokens(values, kind, config)
-        blocks.append(block)
-        names += [f"{attribute}={column}" if column else attribute for column in columns]
-    matrix = sp.hstack(blocks, format="csr", dtype=np.float32) if blocks else _no_columns(len(attributes))
+        if kind != "ignore":
+            blocks.append(_columns(attribute, values, kind, config))
+        if attribute in config.bands:
+            blocks.append(_bands(attribute, values, config.bands[attribute]))
+    matrix = sp.hstack([block.matrix for block in blocks], format="csr", dtype=np.float32) if blocks else _no_columns(len(attributes))
     matrix.eliminate_zeros()
     matrix.sort_indices()
-    return Features(matrix, tuple(names), kinds)
+    return Features(matrix, tuple(name for block in blocks for name in block.names), kinds)
 
 
 def kind_of(values: Sequence[str], config: FeatureConfig) -> Kind:
-    """Tell from its values whether an attribute is a number, a list of categories or a text.
+    """Tell from its values whether an attribute is a number, a list of categories, a text or a vector.
 
-    A value that is different in every row and a single word or whole number (a link, another system's id) is ignored: it cannot make
-    two rows alike.
+    A vector is a JSON list of three or more numbers, as many in every row; lists of whole numbers are codes of categories. A value that
+    is different in every row and a single word or whole number (a link, another system's id) is ignored: it cannot make two rows alike.
     """
     if not values:
         return "ignore"
     distinct = len(set(values)) / len(values)
-    if sum(_as_number(value) is not None for value in values) >= 0.95 * len(values):
+    if sum(_as_number(value) is not None for value in values) >= MOST * len(values):
         is_id = distinct > 0.98 and len(values) > 20 and all(value.isdecimal() for value in values)
         return "ignore" if is_id else "number"
-    if any(value.startswith("[") or config.separator in value for value in values):
+    lists = [parts for value in values if (parts := json_list(value)) is not None]
+    if are_vectors(lists, MOST * len(values)):
+        return "vector"
+    if lists or any(config.separator in value for value in values):
         return "categories"
     words = sum(len(_WORD.findall(value)) for value in values) / len(values)
     if distinct > 0.9 and len(values) > 20 and words < 1.5:
@@ -119,15 +146,39 @@ def _as_number(value: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _number(values: Sequence[str | None]) -> tuple[sp.csr_matrix, list[str]]:
+def _columns(attribute: str, values: Sequence[str | None], kind: Kind, config: FeatureConfig) -> _Block:
+    if kind == "number":
+        return _Block(_number(values), [attribute])
+    if kind == "vector":
+        matrix = unit_vectors(values)
+        return _Block(matrix, [f"{attribute}[{column}]" for column in range(matrix.shape[1])])
+    matrix, tokens = _tokens(values, kind, config)
+    return _Block(matrix, [f"{attribute}={token}" for token in tokens])
+
+
+def _number(values: Sequence[str | None]) -> sp.csr_matrix:
     """Standardise and bound a number; one that is missing or unreadable has no entry, which means the average."""
-    numbers = [_as_number(value) if value else None for value in values]
-    rows = np.array([row for row, number in enumerate(numbers) if number is not None], np.int64)
-    known = np.array([number for number in numbers if number is not None], np.float64)
+    rows, known = _numbers(values)
     spread = known.std() if len(known) else 0.0
     scaled = np.clip((known - known.mean()) / spread, -3, 3) / 3 if spread > 0 else np.zeros_like(known)
     columns = np.zeros(len(rows), np.int64)
-    return sp.csr_matrix((scaled.astype(np.float32), (rows, columns)), shape=(len(values), 1)), [""]
+    return sp.csr_matrix((scaled.astype(np.float32), (rows, columns)), shape=(len(values), 1))
+
+
+def _bands(attribute: str, values: Sequence[str | None], bounds: tuple[float, ...]) -> _Block:
+    """Mark the band of each number with a one; a band has its column whether any row lies in it or not, for rules may name it."""
+    rows, known = _numbers(values)
+    column = np.searchsorted(np.array(bounds), known, side="right")
+    matrix = sp.csr_matrix((np.ones(len(rows), np.float32), (rows, column)), shape=(len(values), len(bounds) + 1))
+    between = [f"{low:g} to {high:g}" for low, high in pairwise(bounds)]
+    return _Block(matrix, [f"{attribute}={band}" for band in (f"below {bounds[0]:g}", *between, f"from {bounds[-1]:g}")])
+
+
+def _numbers(values: Sequence[str | None]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the rows that hold a readable number, and the numbers."""
+    numbers = [_as_number(value) if value else None for value in values]
+    rows = np.array([row for row, number in enumerate(numbers) if number is not None], np.int64)
+    return rows, np.array([number for number in numbers if number is not None], np.float64)
 
 
 def _tokens(values: Sequence[str | None], kind: Kind, config: FeatureConfig) -> tuple[sp.csr_matrix, list[str]]:
@@ -147,17 +198,10 @@ def _tokens(values: Sequence[str | None], kind: Kind, config: FeatureConfig) -> 
 
 
 def _categories(value: str, config: FeatureConfig) -> Iterable[str]:
-    parts = _json_list(value) if value.startswith("[") else None
-    return (part.strip().lower() for part in (parts if parts is not None else value.split(config.separator)) if part.strip())
+    parts = json_list(value)
+    texts = map(str, parts) if parts is not None else value.split(config.separator)
+    return (part.strip().lower() for part in texts if part.strip())
 
 
 def _words(value: str, _config: FeatureConfig) -> Iterable[str]:
     return _WORD.findall(value.lower())
-
-
-def _json_list(value: str) -> list[str] | None:
-    try:
-        parts = json.loads(value)
-    except ValueError:
-        return None
-    return [str(part) for part in parts] if isinstance(parts, list) else None

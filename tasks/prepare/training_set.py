@@ -32,6 +32,11 @@ class SegmentConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
         return self
 
     @property
+    def begins_with_newcomers(self) -> bool:
+        """Say whether the first segment holds those who liked nothing, and nobody else."""
+        return self.bounds[:1] == (1,)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Return the segments' names, such as `0 likes`, `1-4 likes`, `5-19 likes`, `20+ likes`."""
         edges = (0, *self.bounds)

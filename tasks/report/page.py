@@ -39,7 +39,7 @@ def render(night: Night, story: Story, docs: str | None) -> str:
         broken_rules=deliveries.broken_rules(night, story),
         trainings=quality.trainings(story),
         ladder=quality.ladder(story),
-        weights=quality.weights(story),
+        weights=quality.weights(night, story),
         grids=quality.metric_grids(night, story),
         coverage=quality.coverage(night, story),
         steps=record.timed_steps(night),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -13,6 +14,9 @@ from models.metrics import METRICS
 from tasks.night import Night
 from tasks.report.drawing import Bar, Curve, Piece, curve, divided_bar, interval_bars
 from tasks.tables import EVERYBODY
+
+NIGHTS_SHOWN = 28
+"""Nights whose weights are drawn as one line."""
 
 if TYPE_CHECKING:
     from tasks.evaluate import Ladder
@@ -29,11 +33,16 @@ class Rung:
 
 @dataclass(frozen=True)
 class SegmentBlend:
-    """The weights of one segment in the order of the models, and the bar they divide."""
+    """The weights of one segment in the order of the models, and the bar they divide.
+
+    `deviations` and `losses_without` are None where they were not measured.
+    """
 
     segment: str
     n_users: int
     shares: tuple[float, ...]
+    deviations: tuple[float | None, ...]
+    losses_without: tuple[float | None, ...]
     pieces: list[Piece]
 
 
@@ -43,6 +52,8 @@ class Weights:
 
     models: tuple[str, ...]
     segments: list[SegmentBlend]
+    by_night: list[Curve]
+    nights: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -83,16 +94,38 @@ def ladder(story: Story) -> list[Rung]:
     return [Rung(rung, bar) for rung, bar in zip(rungs, interval_bars([rung.ndcg for rung in rungs]), strict=True)]
 
 
-def weights(story: Story) -> Weights | None:
-    """Draw how the models are blended for each segment."""
+def weights(night: Night, story: Story) -> Weights | None:
+    """Draw how the models are blended for each segment, and how that changed over the nights."""
     if story.blended is None:
         return None
     models = tuple(dict.fromkeys(name for row in story.blended.segments for name in row.weights))
     segments = []
     for row in story.blended.segments:
         shares = {name: row.weights.get(name, 0.0) for name in models}
-        segments.append(SegmentBlend(row.segment, row.n_users, tuple(shares.values()), divided_bar(shares)))
-    return Weights(models, segments)
+        deviations, losses = (tuple(found.get(name) for name in models) for found in (row.deviations, row.losses_without))
+        segments.append(SegmentBlend(row.segment, row.n_users, tuple(shares.values()), deviations, losses, divided_bar(shares)))
+    history = _weight_history(night)
+    dates = tuple(history)
+    curves = [curve(name, [history[day].get(name, 0.0) for day in dates]) for name in models] if len(dates) > 1 else []
+    return Weights(models, segments, [drawn for drawn in curves if drawn], dates)
+
+
+def _weight_history(night: Night) -> dict[str, dict[str, float]]:
+    """Read each published night's weights up to tonight's, a mean over its holdout users; date -> model -> weight."""
+    days = [date.fromisoformat(manifest["run_date"]) for manifest in night.workspace.published()]
+    files = {str(day): night.workspace.table("weights", day) for day in days if day < night.run_date}
+    files[str(night.run_date)] = night.staged_table("weights")
+    history: dict[str, dict[str, float]] = {}
+    for day, path in list(files.items())[-NIGHTS_SHOWN:]:
+        if path.is_file():
+            rows = pq.read_table(path, columns=["model", "weight", "n_users"]).to_pylist()
+            total = sum(row["n_users"] for row in rows)
+            means: dict[str, float] = {}
+            for row in rows if total else ():
+                means[row["model"]] = means.get(row["model"], 0.0) + row["weight"] * row["n_users"]
+            of_model = total / len({row["model"] for row in rows}) if total else 1
+            history[day] = {model: value / of_model for model, value in means.items()}
+    return {day: means for day, means in history.items() if means}
 
 
 def trainings(story: Story) -> list[ModelTraining]:

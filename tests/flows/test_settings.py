@@ -25,6 +25,8 @@ def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(workspace
         ("[train.towers]\nepoch = 3\n", "train.towers.epoch"),
         ("[source]\ntimezone = 'Europe/Zurch'\n", "source.timezone"),
         ("k = = 5\n", "nightly.toml"),
+        ("[blend]\nmethod = 'median'\n", "setting blend:"),
+        ("[train]\nmodels = ['ease']\n", "train.models"),
     ],
 )
 def test_an_unknown_or_unfit_key_is_refused_by_name(workspace, text, named):
@@ -55,7 +57,22 @@ def test_a_commented_default_becomes_a_setting_in_place(workspace):
     assert len(workspace.settings_file.read_text().splitlines()) == lines
 
 
+def test_a_value_is_set_in_its_own_section_and_added_where_it_is_missing(workspace):
+    """The same key of another section, and a comment that looks like it, stay as they are."""
+    workspace.settings_file.write_text("[train.ease]  # votes\n\n[train.als]\n# reg = 0.5\nreg = 0.03\nalpha = 2.0\n")
+    set_in_file(workspace.settings_file, "train.ease", "reg", 5.0)
+    set_in_file(workspace.settings_file, "train.als", "reg", 0.1)
+    set_in_file(workspace.settings_file, "score", "k", 7)
+    assert workspace.settings_file.read_text() == (
+        "[train.ease]  # votes\nreg = 5.0\n\n[train.als]\n# reg = 0.5\nreg = 0.1\nalpha = 2.0\n\n[score]\nk = 7\n"
+    )
+    assert load_settings(workspace.root).train.als.reg == 0.1
+
+
 def test_what_cannot_change_a_byte_is_no_part_of_the_fingerprint(workspace):
     plain = load_settings(workspace.root).fingerprint()
-    assert load_settings(workspace.root, warehouse={"threads": 4}, source={"on_bad_file": "set_aside"}).fingerprint() == plain
+    assert (
+        load_settings(workspace.root, warehouse={"threads": 4}, tune={"windows": 5}, source={"on_bad_file": "set_aside"}).fingerprint()
+        == plain
+    )
     assert load_settings(workspace.root, score={"k": 5}).fingerprint() != plain

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from models.blend import Blend, BlockScores, standardise
+from models.blend import Blend
+from models.block_scores import BlockScores, standardise
 from models.top_k import ScoreError, top_k
 
 SEGMENTS = ("few", "many")
@@ -15,7 +16,7 @@ def block(n_models: int = 3, n_users: int = 6, n_items: int = 40) -> BlockScores
     if n_models > 1:
         user_speaks[1, 2] = False
     z = rng.normal(size=(n_models, n_users, n_items)).astype(np.float32) * (user_speaks[:, :, None] & item_speaks[:, None, :])
-    return BlockScores(z, user_speaks, item_speaks)
+    return BlockScores(z, np.ones(z.shape[:2], np.float32), user_speaks, item_speaks)
 
 
 def blend(*weights: float) -> Blend:
@@ -58,7 +59,7 @@ def test_contributions_add_up_to_the_score_and_are_missing_where_a_model_abstain
 
 def test_the_order_of_models_decides_nothing():
     scored, weights = block(), blend(0.5, 0.3, 0.2)
-    turned = BlockScores(scored.z[::-1], scored.user_speaks[::-1], scored.item_speaks[::-1])
+    turned = BlockScores(scored.z[::-1], scored.deviation[::-1], scored.user_speaks[::-1], scored.item_speaks[::-1])
     other = Blend(weights.models[::-1], weights.families[::-1], SEGMENTS, weights.weights[:, ::-1])
     segment = np.zeros(6, np.int16)
     np.testing.assert_allclose(weights.scores(scored, segment), other.scores(turned, segment), rtol=1e-5, atol=1e-6)
@@ -67,14 +68,14 @@ def test_the_order_of_models_decides_nothing():
 def test_nobodys_scores_depend_on_who_else_is_in_the_block():
     scored, weights = block(), blend(0.5, 0.3, 0.2)
     segment = np.array([0, 1, 0, 1, 0, 1], np.int16)
-    alone = BlockScores(scored.z[:, 4:5], scored.user_speaks[:, 4:5], scored.item_speaks)
+    alone = scored.of(np.array([4]))
     np.testing.assert_allclose(weights.scores(alone, segment[4:5])[0], weights.scores(scored, segment)[4], rtol=1e-6)
 
 
 def test_standardised_scores_have_mean_0_and_deviation_1_over_what_a_model_knows():
     scores = rng.normal(5, 3, (4, 100)).astype(np.float32)
     knows = np.arange(100) >= 20
-    z, speaks = standardise(scores, knows, np.array([True, True, False, True]))
+    z, _, speaks = standardise(scores, knows, np.array([True, True, False, True]))
     assert speaks.tolist() == [True, True, False, True]
     assert not z[:, :20].any()
     assert not z[2].any()
@@ -83,7 +84,7 @@ def test_standardised_scores_have_mean_0_and_deviation_1_over_what_a_model_knows
 
 
 def test_who_gets_the_same_score_for_everything_is_told_nothing():
-    z, speaks = standardise(np.full((1, 50), 7.3, np.float32), np.ones(50, np.bool_), np.array([True]))
+    z, _, speaks = standardise(np.full((1, 50), 7.3, np.float32), np.ones(50, np.bool_), np.array([True]))
     assert not speaks.any()
     assert not z.any()
 

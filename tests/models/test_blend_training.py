@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,22 +11,32 @@ import pytest
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from models.blend import Blend, BlockScores
-from models.blend_training import BlendConfig, Candidates, collect, cross_fit, learn
-from models.compute import ComputeConfig
+from models.blend import Blend
+from models.blend_losses import ListLoss, ndcg_loss, softmax_loss
+from models.blend_training import BlendConfig, Models, cross_fit, fit_blends
+from models.blend_weights import WeightProblem
+from models.block_scores import BlockScores
+from models.candidates import Candidates, collect
 from models.divergence import DivergedError
-from models.scorer import Family
 
 N_USERS, N_ITEMS = 200, 60
-MODELS: tuple[tuple[str, Family], ...] = (("ease", "collaborative"), ("towers", "content"), ("popularity", "knowledge"))
 SEGMENTS = ("few", "many", "never seen")
+MODELS = Models(("ease", "towers", "popularity"), ("collaborative", "content", "knowledge"), SEGMENTS)
 CONFIG = BlendConfig(candidates=10, steps=60)
 
 
 def noise(seed: int, n_models: int = 3) -> BlockScores:
     """Return models that all guess."""
     z = np.random.default_rng(seed).normal(size=(n_models, N_USERS, N_ITEMS)).astype(np.float32)
-    return BlockScores(z, np.ones((n_models, N_USERS), np.bool_), np.ones((n_models, N_ITEMS), np.bool_))
+    return said(z)
+
+
+def said(z: NDArray[np.float32]) -> BlockScores:
+    """Let models say this to everybody of everything; (models, users, items)."""
+    n_models = len(z)
+    return BlockScores(
+        z, np.ones((n_models, N_USERS), np.float32), np.ones((n_models, N_USERS), np.bool_), np.ones((n_models, N_ITEMS), np.bool_)
+    )
 
 
 def liked(scores: NDArray[np.float32]) -> sp.csr_matrix:
@@ -36,12 +47,12 @@ def liked(scores: NDArray[np.float32]) -> sp.csr_matrix:
 def gathered(block: BlockScores, targets: sp.csr_matrix, segment: Any = 0, config: BlendConfig = CONFIG) -> Candidates:
     """Collect the candidates of everybody, all items allowed."""
     segments = np.broadcast_to(np.asarray(segment, np.int16), N_USERS).copy()
-    return collect(block, segments, np.ones((N_USERS, N_ITEMS), np.bool_), targets, config)
+    return collect(block, segments, np.ones((N_USERS, N_ITEMS), np.bool_), targets, config.candidates, config.max_targets)
 
 
 def learned(candidates: Candidates, config: BlendConfig = CONFIG) -> Blend:
     """Learn a blend of the three models for the three segments."""
-    return learn(candidates, MODELS, SEGMENTS, config, ComputeConfig(), seed=1)
+    return fit_blends(candidates, MODELS, ("learned",), config, seed=1)["learned"]
 
 
 def test_candidates_are_every_models_best_and_what_the_user_went_on_to_like() -> None:
@@ -50,7 +61,7 @@ def test_candidates_are_every_models_best_and_what_the_user_went_on_to_like() ->
     block.user_speaks[1, :50] = block.item_speaks[2, 30:] = block.item_speaks[:, 7] = False
     block.z[~(block.user_speaks[:, :, None] & block.item_speaks[:, None, :])] = 0
     allowed, targets = rng.random((N_USERS, N_ITEMS)) < 0.7, sp.csr_matrix(rng.random((N_USERS, N_ITEMS)) < 0.05, dtype=np.float32)
-    found = collect(block, np.zeros(N_USERS, np.int16), allowed, targets, CONFIG)
+    found = collect(block, np.zeros(N_USERS, np.int16), allowed, targets, CONFIG.candidates, CONFIG.max_targets)
     for user in range(N_USERS):
         speaks = block.user_speaks[:, user, None] & block.item_speaks & allowed[user]
         wanted = {item for item in targets[user].indices if speaks[:, item].any()}
@@ -69,7 +80,7 @@ def test_blocks_of_users_join_to_what_they_are_together() -> None:
     block = noise(3)
     whole = gathered(block, liked(block.z[0]))
     parts = [whole.of(np.arange(80)), whole.of(np.arange(80, N_USERS))]
-    parts[0] = Candidates(parts[0].z[:, :, :15], parts[0].speaks[:, :, :15], parts[0].target[:, :15], parts[0].segment)
+    parts[0] = replace(parts[0], z=parts[0].z[:, :, :15], speaks=parts[0].speaks[:, :, :15], target=parts[0].target[:, :15])
     joined = Candidates.together(parts)
     np.testing.assert_array_equal(joined.z[:, 80:], whole.z[:, 80:])
     np.testing.assert_array_equal(joined.z[:, :80, :15], whole.z[:, :80, :15])
@@ -115,7 +126,7 @@ def test_the_order_of_models_permutes_their_weights() -> None:
     """The same models in another order get the same weights."""
     block = noise(8)
     targets = liked(block.z[0] + 0.5 * block.z[2])
-    turned = BlockScores(block.z[::-1], block.user_speaks[::-1], block.item_speaks[::-1])
+    turned = said(block.z[::-1])
     np.testing.assert_allclose(learned(gathered(turned, targets)).weights[:, ::-1], learned(gathered(block, targets)).weights, atol=0.01)
 
 
@@ -142,7 +153,8 @@ def test_nothing_to_learn_from_gives_equal_weights_and_one_model_all_of_it() -> 
     nothing = sp.csr_matrix((N_USERS, N_ITEMS), dtype=np.float32)
     np.testing.assert_allclose(learned(gathered(noise(11), nothing)).weights, 1 / 3)
     block = noise(11, n_models=1)
-    alone = learn(gathered(block, liked(block.z[0])), MODELS[:1], SEGMENTS, CONFIG, ComputeConfig(), seed=1)
+    only = Models(("ease",), ("collaborative",), SEGMENTS)
+    alone = fit_blends(gathered(block, liked(block.z[0])), only, ("learned",), CONFIG, seed=1)["learned"]
     np.testing.assert_array_equal(alone.weights, 1)
 
 
@@ -150,9 +162,8 @@ def test_each_half_is_judged_by_what_the_other_half_taught() -> None:
     """Users who trust one model are judged by a blend that trusts the other, which only the other half does."""
     block, half = noise(12), (np.arange(N_USERS) % 2).astype(np.int8)
     truth = np.where((half == 0)[:, None], block.z[0], block.z[1])
-    published, (for_first, for_second) = cross_fit(
-        gathered(block, liked(truth)), MODELS, SEGMENTS, half, CONFIG, ComputeConfig(), seed=1
-    )  # fmt: skip
+    fitted = cross_fit(gathered(block, liked(truth)), MODELS, half, ("learned",), CONFIG, seed=1)
+    published, for_first, for_second = fitted["learned"]
     assert for_first.weights[0].argmax() == 1
     assert for_second.weights[0].argmax() == 0
     assert published.weights[0, :2].min() > 0.2
@@ -164,15 +175,46 @@ def test_learning_twice_gives_the_same_bytes() -> None:
     candidates, config = gathered(block, liked(block.z[0] + block.z[1])), CONFIG.model_copy(update={"max_users": 150})
     first, second = learned(candidates, config), learned(candidates, config)
     assert first.to_json() == second.to_json()
-    assert json.loads(first.to_json())["models"] == [name for name, _ in MODELS]
+    assert json.loads(first.to_json())["models"] == list(MODELS.names)
 
 
 def test_a_loss_that_is_no_number_ends_the_learning() -> None:
     """Candidates that hold a NaN end in an error that names the blend, never in weights."""
-    from models.blend_network import learned_weights
+    from models.blend_weights import learned_weights
 
     block = noise(14)
     candidates = gathered(block, liked(block.z[0]))
     candidates.z[1, 3, 2] = np.nan
     with pytest.raises(DivergedError, match="blend"):
         learned_weights(candidates, len(SEGMENTS), CONFIG)
+
+
+@pytest.mark.parametrize("loss", [softmax_loss, ndcg_loss])
+def test_gradients_are_those_of_small_steps(loss: ListLoss) -> None:
+    """Where models are silent, targets several, and weights penalised, the gradient still is what differences say."""
+    block = noise(15)
+    block.user_speaks[1, :50] = block.item_speaks[2, 30:] = False
+    block.z[~(block.user_speaks[:, :, None] & block.item_speaks[:, None, :])] = 0
+    candidates = gathered(block, liked(block.z[0] + block.z[1]), np.arange(N_USERS) % 3)
+    problem = WeightProblem(candidates, len(SEGMENTS), CONFIG.model_copy(update={"prior_users": 60.0, "temperature": 1.7}))
+    point = np.random.default_rng(1).normal(size=len(problem.start)) * 0.5
+    found = problem.value(point, loss)[1]
+    steps = np.eye(len(point)) * 1e-3
+    expected = [(problem.value(point + step, loss)[0] - problem.value(point - step, loss)[0]) / 2e-3 for step in steps]
+    np.testing.assert_allclose(found, expected, rtol=2e-2, atol=2e-4)
+
+
+def test_newcomers_get_weights_of_their_own() -> None:
+    """The model that knows nobody without a history says nothing to them; between the other two they trust the one that foresees."""
+    block, warm_truth = noise(16), noise(17)
+    cold = said(noise(18).z)
+    cold.user_speaks[0] = False
+    cold.z[0] = 0
+    everything, config = np.ones((N_USERS, N_ITEMS), np.bool_), CONFIG
+    warm_lists = collect(block, np.ones(N_USERS, np.int16), everything, liked(block.z[0] + 0.1 * warm_truth.z[0]), 10, 20)
+    cold_lists = collect(cold, np.zeros(N_USERS, np.int16), everything, liked(cold.z[1]), 10, 20, newcomers=True)
+    for method in ("learned", "mixture"):
+        weights = fit_blends(Candidates.together([warm_lists, cold_lists]), MODELS, (method,), config, seed=1)[method].weights
+        assert weights[1, 0] > 0.6, method
+        assert weights[0, 1] > 5 * weights[0, 2], method
+    assert learned(Candidates.together([warm_lists, cold_lists])).weights[0, 0] < 0.001

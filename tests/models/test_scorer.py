@@ -40,6 +40,17 @@ def test_without_times_nothing_is_recent():
     assert block.history.nnz == 2
 
 
+def test_a_newcomer_is_a_user_without_a_past() -> None:
+    """What is known of people stays; what they did, and how many likes put them in their segment, is forgotten."""
+    happened = interactions([0, 0, 1], [0, 1, 1], (2, 2), value=[3, 4, 5], age_days=[2, 1, 0])
+    data = training_data(happened, user_group=[1, 0], segments=("none", "some"))
+    block = data.block(slice(None), happened.histories()).as_newcomers()
+    assert (block.history.nnz, block.ratings.nnz, block.gap_days.any()) == (0, 0, False)
+    assert (block.recent == -1).all()
+    assert not block.segment.any()
+    np.testing.assert_array_equal(block.features.toarray(), data.users.features.toarray())
+
+
 def test_ratings_of_what_was_not_liked_are_known_too():
     """Every pair with a value is an entry of the ratings, a rating of zero as well; one without a value is none."""
     happened = interactions([0, 0, 0], [0, 1, 2], (1, 3), positive=[1, 0, 0], value=[5, 0, np.nan])

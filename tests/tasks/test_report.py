@@ -27,6 +27,7 @@ from tasks.prepare import Prepared
 from tasks.publish import Published
 from tasks.refit import Refitted
 from tasks.report import Story, report
+from tasks.report.quality import weights
 from tasks.score import Scored
 from tasks.stage import Staged, Volume
 from tasks.storage import write_json
@@ -145,18 +146,26 @@ def judged(*, publish: bool) -> dict[str, Receipt]:
         ),
         "trained": Trained(models=models),
         "blended": Blended(
-            blend="{}", halves=("{}", "{}"), n_users=400,
-            segments=tuple(SegmentWeights(segment=name, weights=weights, n_users=100) for name in SEGMENTS),
+            method="learned", blend="{}", halves={"learned": ("{}", "{}")}, n_users=400,
+            segments=tuple(
+                SegmentWeights(segment=name, weights=weights, deviations={"ease": 0.05}, losses_without={"ease": 0.0123}, n_users=100)
+                for name in SEGMENTS
+            ),
         ),
-        "evaluated": Evaluated(k=10, ladder=ladder, evidence=evidence),
-        "gated": Gated(publish=publish, reason="; ".join(check.sentence for check in checks), checks=checks),
+        "evaluated": Evaluated(k=10, speaker=None, ladder=ladder, evidence=evidence),
+        "gated": Gated(publish=publish, reason="; ".join(check.sentence for check in checks), speaker=None, checks=checks),
     }  # fmt: skip
 
 
 def served(night: Night) -> dict[str, Receipt]:
     """Return the receipts from refit to publish, and leave the manifest they speak of."""
     table = {"path": "tables/recommendations/part-0.parquet", "sha256": "c" * 64, "rows": 10_000, "bytes": 2_500_000}
-    manifest = {"run_id": night.run_id, "run_date": str(night.run_date), "tables": {"recommendations": table}}
+    manifest = {
+        "run_id": night.run_id,
+        "run_date": str(night.run_date),
+        "published_at": "2026-01-06T02:30:00Z",
+        "tables": {"recommendations": table},
+    }
     write_json(night.workspace.manifests / f"{night.run_id}.json", manifest | {"versions": {"python": "3.11.9", "duckdb": "2.0.0"}})
     models = tuple(FittedModel(name=name, family=family, folder=name, seconds=2.5, curves={}) for name, family in MODELS.items())
     rows = {"recommendations": 10_000}
@@ -220,7 +229,8 @@ def test_a_published_night_is_told_whole(published):
 def test_numbers_stand_as_text(published):
     """What a drawing shows can also be read: volumes, curve, weights, hash, seconds, memory."""
     told = [
-        "interactions 1,245 1,200 34 5 6", "The last 2 days are held out.", "loss: 2.5000 to 0.7500, 3 epochs", "0.500 0.300 0.200 100",
+        "interactions 1,245 1,200 34 5 6", "The last 2 days are held out.", "loss: 2.5000 to 0.7500, 3 epochs",
+        "0.500 ± 0.098 0.300 0.200 100",
         "0.3100 (0.3000 to 0.3200)", "short list few items left 2", "c" * 64, "2.38 MiB", "300 MiB", "duckdb 2.0.0",
     ]  # fmt: skip
     assert [words for words in told if words not in published.page.text] == []
@@ -382,3 +392,32 @@ def test_a_story_is_gathered_from_the_receipts_of_steps(night):
     receipts = taken_in()
     story = Story.of({"ingest": receipts["delivered"], "keep": Receipt()}, ending="failed", reason="", command=COMMAND)
     assert story == Story(ending="failed", reason="", command=COMMAND, delivered=receipts["delivered"])
+
+
+def test_weights_show_how_sure_they_are_and_what_each_model_is_worth(night: Any) -> None:
+    """Beside a learned share stands the reach of its interval, and below it what lists would lose without the model."""
+    page = tell(night(), **judged(publish=True)).page
+    assert "0.500 ± 0.098" in page.text
+    assert "+0.0123" in page.text
+
+
+def test_weights_of_earlier_nights_become_a_line(night: Any) -> None:
+    """Two published nights and tonight make a line of three nights for each model, weighted by the users of the segments."""
+    tonight = night()
+    schema = TABLES["weights"].schema({}, {"run_id": "earlier"})
+    facts = {"family": "content", "low": None, "high": None, "loss_without": None, "run_id": "earlier"}
+    for day, share in (("2026-01-03", 0.25), ("2026-01-04", 0.5), (str(tonight.run_date), 1.0)):
+        rows = [
+            {"segment": segment, "model": "towers", "weight": weight, "n_users": n_users, **facts}
+            for segment, weight, n_users in (("0 likes", 0.0, 0), ("1-4 likes", share, 10))
+        ]
+        is_tonight = day == str(tonight.run_date)
+        path = tonight.staged_table("weights") if is_tonight else tonight.workspace.table("weights", date.fromisoformat(day))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_table(path, pa.Table.from_pylist(rows), schema)
+        if not is_tonight:
+            write_json(tonight.workspace.manifests / f"{day}.json", {"run_date": day, "published_at": day})
+    drawn = weights(tonight, Story(ending="published", reason="", command=COMMAND, **judged(publish=True)))
+    assert drawn is not None
+    (line,) = [curve for curve in drawn.by_night if curve.name == "towers"]
+    assert (line.first, line.last, line.n) == (0.25, 1.0, 3)

@@ -46,23 +46,24 @@ def test_a_tower_without_tensorflow_is_the_tower_that_was_trained(tmp_path: Path
 
 def test_the_loss_is_a_softmax_without_popularity_and_without_what_the_user_likes_as_well() -> None:
     """Written down user by user, it is minus the log of the like's share among the true negatives, each divided by its chance."""
-    from models.content.tower_network import sampled_softmax_loss
+    from models.content.tower_network import softmax_loss
 
     rng = np.random.default_rng(6)
-    logits, log_chance = rng.normal(size=(9, 9)).astype(np.float32), np.log(rng.dirichlet(np.ones(9))).astype(np.float32)
-    accidental = (rng.random((9, 9)) < 0.3) & ~np.eye(9, dtype=np.bool_)
+    logits, log_chance = rng.normal(size=(9, 12)).astype(np.float32), np.log(rng.dirichlet(np.ones(12))).astype(np.float32)
+    target = rng.permutation(12)[:9].astype(np.int32)
+    excluded = (rng.random((9, 12)) < 0.3) & (target[:, None] != np.arange(12))
     surprise = []
     for row in range(9):
-        odds = np.exp(logits[row]) / np.exp(log_chance) * ~accidental[row]
-        surprise.append(-np.log(odds[row] / odds.sum()))
-    assert float(sampled_softmax_loss(logits, log_chance, accidental)) == pytest.approx(np.mean(surprise), rel=1e-5)
+        odds = np.exp(logits[row]) / np.exp(log_chance) * ~excluded[row]
+        surprise.append(-np.log(odds[target[row]] / odds.sum()))
+    assert float(softmax_loss(logits, target, log_chance, excluded)) == pytest.approx(np.mean(surprise), rel=1e-5)
 
 
 def test_training_lowers_the_loss_epoch_by_epoch() -> None:
     """There is one value an epoch, and the last is the lowest."""
     from models.content.tower_network import train_towers
 
-    _, _, losses = train_towers(samples(), TINY, seed=1, progress=silent)
+    losses = train_towers(samples(), TINY, seed=1, progress=silent).losses
     assert len(losses) == TINY.epochs
     assert losses[-1] == min(losses)
 
@@ -71,7 +72,7 @@ def test_training_ends_when_two_epochs_bring_nothing() -> None:
     """Where they had to halve the loss, the third is the last."""
     from models.content.tower_network import train_towers
 
-    _, _, losses = train_towers(samples(), TINY.model_copy(update={"min_improvement": 0.5}), seed=1, progress=silent)
+    losses = train_towers(samples(), TINY.model_copy(update={"min_improvement": 0.5}), seed=1, progress=silent).losses
     assert len(losses) == 3
 
 

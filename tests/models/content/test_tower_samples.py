@@ -29,7 +29,7 @@ def test_the_liked_item_is_no_part_of_the_taste_it_is_learned_with(samples: Samp
     rows = np.arange(len(samples))
     batch = samples.batch(rows, np.zeros(len(rows), np.bool_))
     likes = samples.likes.toarray() > 0
-    for row, (user, item) in enumerate(zip(samples.user, batch.item, strict=True)):
+    for row, (user, item) in enumerate(zip(samples.user, batch.candidates, strict=True)):
         others = np.setdiff1d(np.flatnonzero(likes[user]), item)
         taste = samples.item_inputs[others].mean(axis=0) if len(others) else np.zeros(N_COLUMNS)
         np.testing.assert_allclose(batch.user_inputs[row], np.append(taste, samples.known[user]), atol=1e-5)
@@ -42,13 +42,29 @@ def test_a_like_is_learned_from_only_if_something_else_is_known_of_its_user(samp
     assert len(samples) == samples.likes.nnz - 1
 
 
-def test_accidental_negatives_are_what_the_user_likes_as_well(samples: Samples) -> None:
-    """Every other liked item of the batch, and the same item drawn twice, is no negative; the like itself always counts."""
+def test_what_the_user_likes_as_well_is_no_negative(samples: Samples) -> None:
+    """Every other liked item of the batch, and the same item drawn twice, is left out; the like itself always counts."""
     rows = np.random.default_rng(3).integers(len(samples), size=40)
     batch = samples.batch(rows, np.zeros(40, np.bool_))
     likes = samples.likes.toarray() > 0
-    expected = [[row != column and likes[samples.user[rows[row]], batch.item[column]] for column in range(40)] for row in range(40)]
-    np.testing.assert_array_equal(batch.accidental, expected)
+    expected = [[row != column and likes[samples.user[rows[row]], batch.candidates[column]] for column in range(40)] for row in range(40)]
+    np.testing.assert_array_equal(batch.excluded, expected)
+    np.testing.assert_array_equal(batch.target, np.arange(40))
+    np.testing.assert_array_equal(batch.user, samples.user[rows])
+
+
+def test_the_whole_catalogue_can_be_what_a_like_is_told_from(samples: Samples) -> None:
+    """Then every item of it is a candidate once and for certain, and what the user likes as well is still no negative."""
+    catalogue = np.setdiff1d(np.arange(N_ITEMS), np.setdiff1d([7, 11], samples.item)).astype(np.int32)
+    full = Samples(samples.likes, samples.item_inputs, samples.known, catalogue)
+    rows = np.arange(len(full))
+    batch = full.batch(rows, np.zeros(len(rows), np.bool_))
+    np.testing.assert_array_equal(batch.candidates, catalogue)
+    np.testing.assert_array_equal(batch.candidates[batch.target], full.item)
+    assert not batch.log_chance.any()
+    likes = samples.likes.toarray() > 0
+    expected = likes[full.user][:, catalogue] & (catalogue != full.item[:, None])
+    np.testing.assert_array_equal(batch.excluded, expected)
 
 
 def test_the_chance_of_items_is_how_often_they_are_drawn(samples: Samples) -> None:
@@ -61,7 +77,7 @@ def test_the_chance_of_items_is_how_often_they_are_drawn(samples: Samples) -> No
 def test_every_sample_comes_once_before_any_comes_again(samples: Samples) -> None:
     """An epoch shows all likes; what does not fill a batch waits for the next order."""
     batches = samples.batches(len(samples) // 2, 0.0, np.random.default_rng(0))
-    drawn = np.concatenate([next(batches).item for _ in range(2)])
+    drawn = np.concatenate([next(batches).candidates for _ in range(2)])
     missed = np.bincount(samples.item, minlength=N_ITEMS) - np.bincount(drawn, minlength=N_ITEMS)
     assert missed.min() >= 0
     assert missed.sum() == len(samples) % 2

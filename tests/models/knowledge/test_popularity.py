@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.knowledge.fading import learned_half_life
 from models.knowledge.popularity import Popularity, PopularityConfig
 from models.scorer import TrainingData
 from tests.worlds import World, interactions, training_data
@@ -50,6 +51,17 @@ def test_a_like_one_half_life_old_counts_half() -> None:
     happened = interactions([0, 1, 2], [0, 0, 1], (3, 2), age_days=[30, 30, 0])
     _, scores = Popularity(PopularityConfig(half_life_days=30.0)).fit(training_data(happened), seed=0).ranking()
     assert scores[0] == scores[1]
+
+
+def test_a_learned_half_life_is_that_of_the_data(two_tastes: World) -> None:
+    """It is the one that explains the latest likes best, as if it had been configured, and is said."""
+    happened = two_tastes.data.interactions
+    half_life = learned_half_life(happened.where(happened.positive))
+    lines: list[str] = []
+    learned = Popularity(PopularityConfig(half_life_days="learned")).fit(two_tastes.data, seed=0, progress=lines.append)
+    configured = Popularity(PopularityConfig(half_life_days=half_life)).fit(two_tastes.data, seed=0)
+    np.testing.assert_array_equal(learned.score(two_tastes.everybody), configured.score(two_tastes.everybody))
+    assert ("never fade" if half_life is None else f"by half in {half_life:.3g} days") in lines[0]
 
 
 def test_a_segment_without_likes_has_everybodys_popularity() -> None:

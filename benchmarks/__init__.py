@@ -1,0 +1,1 @@
+"""Benchmarks: how good and how fast we are, beside others, on data that is not in the repository."""

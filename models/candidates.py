@@ -1,0 +1,133 @@
+"""What weights are learned on: each user's hardest candidates, and how much mass every model gives to all the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from models.block_scores import BlockScores
+from models.top_k import top_k
+
+SHARPNESS = 2.0 ** np.arange(-2, 5)
+"""Factors of standardised scores at which the mass of a softmax is taken; between them it is interpolated."""
+
+CELLS_AT_ONCE = 1 << 17
+"""Scores whose mass is taken at a time, so that their powers stay in cache."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What each user could be shown, and what they went on to like.
+
+    z (models, users, candidates) are standardised scores, zero where `speaks`, of the same shape, says that the model is silent;
+    target (users, candidates) marks the held-out likes; segment is (users,). A place where no model speaks holds no candidate.
+    log_mass (models, users, len(SHARPNESS)) is the log of the sum of exp(sharpness z) over everything the user could be shown.
+    `newcomer` marks the users whose history was hidden from the models; (users,).
+    """
+
+    z: NDArray[np.float32]
+    speaks: NDArray[np.bool_]
+    target: NDArray[np.bool_]
+    segment: NDArray[np.int16]
+    log_mass: NDArray[np.float64]
+    newcomer: NDArray[np.bool_]
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """Mark the places that hold a candidate; (users, candidates)."""
+        return np.logical_or.reduce(self.speaks, axis=0)
+
+    @property
+    def speaks_to(self) -> NDArray[np.bool_]:
+        """Mark which models speak to which users; (users, models)."""
+        return np.asarray(self.speaks.any(axis=2).T)
+
+    @classmethod
+    def empty(cls, log_mass: NDArray[np.float64], segment: NDArray[np.int16], newcomer: NDArray[np.bool_], width: int) -> Candidates:
+        """Return lists of so many places without a candidate."""
+        shape = (len(log_mass), len(segment), width)
+        return cls(np.zeros(shape, np.float32), np.zeros(shape, np.bool_), np.zeros(shape[1:], np.bool_), segment, log_mass, newcomer)
+
+    @classmethod
+    def together(cls, blocks: Sequence[Candidates]) -> Candidates:
+        """Join the candidates of several blocks of users; shorter lists end in places that hold none."""
+        segment, newcomer = (np.concatenate(parts) for parts in zip(*((block.segment, block.newcomer) for block in blocks), strict=True))
+        log_mass = np.concatenate([block.log_mass for block in blocks], axis=1)
+        whole = cls.empty(log_mass, segment, newcomer, max(block.target.shape[1] for block in blocks))
+        start = 0
+        for block in blocks:
+            cells = (..., slice(start, start + len(block.segment)), slice(block.target.shape[1]))
+            whole.z[cells], whole.speaks[cells], whole.target[cells] = block.z, block.speaks, block.target
+            start += len(block.segment)
+        return whole
+
+    def of(self, users: NDArray[np.intp]) -> Candidates:
+        """Return the candidates of some users."""
+        of_users = (self.target[users], self.segment[users])
+        return Candidates(self.z[:, users], self.speaks[:, users], *of_users, self.log_mass[:, users], self.newcomer[users])
+
+
+def collect(
+    block: BlockScores,
+    segment: NDArray[np.int16],
+    allowed: NDArray[np.bool_],
+    targets: sp.csr_matrix,
+    best: int,
+    most_targets: int,
+    *,
+    newcomers: bool = False,
+) -> Candidates:
+    """Gather each user's candidates: the best of every model among what is allowed, and what the user went on to like.
+
+    allowed (block, items) marks what may be recommended; targets (block, items) holds the held-out likes, of which the first
+    `most_targets` of a user count. `newcomers` says that the models were not told the users' histories.
+    """
+    spoken = [block.speaks(model) & allowed for model in range(len(block.z))]
+    target = np.zeros(allowed.shape, np.bool_)
+    target[_first_entries(targets, most_targets)] = True
+    chosen = target & np.logical_or.reduce(spoken)
+    log_mass = np.empty((len(block.z), len(segment), len(SHARPNESS)))
+    for model, (z, speaks) in enumerate(zip(block.z, spoken, strict=True)):
+        masked = np.where(speaks, z, np.float32(-np.inf))
+        log_mass[model] = log_masses(masked)
+        items, _ = top_k(masked, best)
+        user, rank = np.nonzero(items >= 0)
+        chosen[user, items[user, rank]] = True
+    user, item = np.nonzero(chosen)
+    count = np.bincount(user, minlength=len(chosen))
+    place = np.arange(len(user)) - np.repeat(np.cumsum(count) - count, count)
+    lists = Candidates.empty(log_mass, segment, np.full(len(segment), newcomers), count.max(initial=0))
+    lists.z[:, user, place] = block.z[:, user, item]
+    lists.speaks[:, user, place] = np.stack([speaks[user, item] for speaks in spoken])
+    lists.target[user, place] = target[user, item]
+    lists.z[~lists.speaks] = 0
+    return lists
+
+
+def log_masses(z: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the log of the sum of exp(s z) over each row, for every s of SHARPNESS; (rows, items) -> (rows, len(SHARPNESS)).
+
+    Items at -inf have no mass; a row of nothing else gets -inf. One exponential is taken, the rest are its squares.
+    """
+    found = np.full((len(z), len(SHARPNESS)), -np.inf)
+    largest = z.max(axis=1, initial=np.float32(-np.inf))
+    step = max(1, CELLS_AT_ONCE // max(1, z.shape[1]))
+    for start in range(0, len(z), step):
+        rows = np.flatnonzero(np.isfinite(largest[start : start + step])) + start
+        power = np.exp(np.float32(SHARPNESS[0]) * (z[rows] - largest[rows, None]))
+        for place, sharpness in enumerate(SHARPNESS):
+            if place:
+                np.square(power, out=power)
+            found[rows, place] = np.log(power.sum(axis=1, dtype=np.float64)) + sharpness * largest[rows]
+    return found
+
+
+def _first_entries(matrix: sp.csr_matrix, most: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows and columns of the first entries of each row."""
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    kept = np.arange(matrix.nnz) - matrix.indptr[row] < most
+    return row[kept], matrix.indices[kept].astype(np.intp)

@@ -1,0 +1,64 @@
+"""Item vectors to start from, which say already who is liked near whom: a network that starts there needs few epochs."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from models.scorer import Interactions
+from models.sequential.stretches import Sequences
+from models.sequential.transitions import TransitionsConfig, counted
+
+NEARNESS = TransitionsConfig(window=10, step_decay=0.9, backwards=1.0)
+"""What counts as near: both ways, for a vector knows no direction."""
+
+SMOOTHING = 0.2
+"""Share of an average item's pairs that each item is given beside its own: rare items must not be called close after one pair."""
+
+SPARE_DIRECTIONS = 16
+PASSES = 4
+"""Directions more than wanted, and passes over the matrix, that make the randomised eigenvectors good enough to start from."""
+
+SPREAD = 0.3
+"""Root mean square of the numbers in the vectors."""
+
+NOISE = 0.02
+"""Root mean square of what is drawn on top, so that items without neighbours differ too."""
+
+
+def first_items(happened: Interactions, sequences: Sequences, size: int, seed: int) -> NDArray[np.float32]:
+    """Return the vectors of items and behind them the logarithm of how often each stands in a sequence; (items, size + 1)."""
+    popular = np.log1p(sequences.likes_of_items)
+    popular -= popular.mean() if len(popular) else 0
+    return np.column_stack([vectors_by_nearness(happened, size, seed), popular]).astype(np.float32)
+
+
+def vectors_by_nearness(happened: Interactions, size: int, seed: int) -> NDArray[np.float32]:
+    """Factorise how much more often than chance items are liked near each other; (items, size).
+
+    The inner product of two vectors approximates log(1 + the ratio of both), up to one factor: Levy and Goldberg 2014, "Neural Word
+    Embedding as Implicit Matrix Factorization", with eigenvectors found as in Halko et al. 2011.
+    """
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(0, NOISE, (happened.n_items, size))
+    nearness = _nearness(happened)
+    if not nearness.nnz:
+        return vectors.astype(np.float32)
+    basis = rng.standard_normal((happened.n_items, min(size + SPARE_DIRECTIONS, happened.n_items)), dtype=np.float32)
+    for _ in range(PASSES):
+        basis, _ = np.linalg.qr(nearness @ basis)
+    values, turns = np.linalg.eigh(basis.T @ (nearness @ basis))
+    leading = np.argsort(-values, kind="stable")[:size]
+    found = (basis @ turns[:, leading]) * np.sqrt(np.maximum(values[leading], 0))
+    vectors[:, : len(leading)] += found * (SPREAD / max(np.sqrt(np.square(found).mean()), NOISE**2))
+    return vectors.astype(np.float32)
+
+
+def _nearness(happened: Interactions) -> sp.csr_matrix:
+    counts = counted(happened, NEARNESS)
+    total = np.asarray(counts.sum(axis=1)).ravel()
+    smoothed = total + SMOOTHING * total.mean()
+    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    ratio = counts.data * total.sum() / (smoothed[rows] * smoothed[counts.indices])
+    return sp.csr_matrix((np.log1p(ratio).astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
