@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks import judge, nights
-from benchmarks.compare import OURS, Plan, Result
+from benchmarks.compare import OURS, Plan, Result, alone
 from benchmarks.rivals import popularity, ranked
 from benchmarks.sets import BenchSet
 
@@ -29,7 +28,7 @@ def cold(bench_set: BenchSet, plan: Plan) -> Iterator[Result]:
         found, content = new_items(bench_set, plan, OURS, {})
         yield found
         for model in content:
-            yield new_items(bench_set, plan, f"only {model}", {"NIGHTLY__TRAIN__MODELS": json.dumps([model])})[0]
+            yield new_items(bench_set, plan, f"only {model}", alone(model))[0]
     if bench_set.users is not None:
         yield new_users(bench_set, plan)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +48,11 @@ class Plan:
         return folder
 
 
+def alone(model: str) -> dict[str, str]:
+    """Return the settings of a night in which one model ranks; what is popular is there for those whom it does not know."""
+    return {"NIGHTLY__TRAIN__MODELS": json.dumps(list(dict.fromkeys([model, "popularity"]))), "NIGHTLY__BLEND__METHOD": model}
+
+
 def compare(bench_set: BenchSet, plan: Plan, singles: bool) -> Iterator[Result]:
     """Judge the nights of a set and its rivals on the test part; with `singles`, nights of each model alone as well."""
     part = split(bench_set.likes, bench_set.protocol)
@@ -61,7 +67,7 @@ def compare(bench_set: BenchSet, plan: Plan, singles: bool) -> Iterator[Result]:
             ours.append(judge.per_user(lists, targets))
             models = [model for result in results for model in result.get("model_seconds", {})] or models
     for model in models if singles else ():
-        results, lists = judged_night(bench_set, part, plan, plan.seeds[0], f"only {model}", {"NIGHTLY__TRAIN__MODELS": f'["{model}"]'})
+        results, lists = judged_night(bench_set, part, plan, plan.seeds[0], f"only {model}", alone(model))
         yield from (result for result in results if result["kind"] != "night")
         if lists is not None:
             yield from differences(bench_set.name, f"only {model}", ours, judge.per_user(lists, targets))

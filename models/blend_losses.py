@@ -16,8 +16,10 @@ from scipy.special import expit
 from models.candidates import Candidates
 
 Array = NDArray[np.float64]
+Cells = NDArray[np.float32]
+"""One value per user and candidate: many, so in float32; what is added up over users is float64."""
 
-ListLoss = Callable[["Lists", Array, Array], tuple[float, Array]]
+ListLoss = Callable[["Lists", Cells, Array], tuple[float, Cells]]
 """Takes lists, the scores of their candidates (users, candidates) and the weight of each user; returns the loss and its gradient."""
 
 
@@ -32,7 +34,7 @@ class Lists:
     speaks: NDArray[np.float32]
     speaks_to: NDArray[np.bool_]
     valid: NDArray[np.bool_]
-    target_share: Array
+    target_share: Cells
     target_user: NDArray[np.intp]
     target_place: NDArray[np.intp]
     target_worth: Array
@@ -45,29 +47,36 @@ class Lists:
         user, place = np.nonzero(candidates.target)
         ideal = np.cumsum(1 / np.log2(np.arange(2, n_targets.max() + 2)))
         worth = 1 / ideal[n_targets - 1][user]
-        return cls(z, speaks, candidates.speaks_to, candidates.valid, candidates.target / n_targets[:, None], user, place, worth)
+        share = (candidates.target / n_targets[:, None]).astype(np.float32)
+        return cls(z, speaks, candidates.speaks_to, candidates.valid, share, user, place, worth)
 
 
-def softmax_loss(lists: Lists, scores: Array, user_weight: Array) -> tuple[float, Array]:
+def softmax_loss(lists: Lists, scores: Cells, user_weight: Array) -> tuple[float, Cells]:
     """Return how surprising each user's targets are among the candidates, a weighted sum over users."""
-    masked = np.where(lists.valid, scores, -np.inf)
-    shifted = masked - masked.max(axis=1, keepdims=True)
+    shifted = np.where(lists.valid, scores, np.float32(-np.inf))
+    shifted -= shifted.max(axis=1, keepdims=True)
     share = np.exp(shifted)
     total = share.sum(axis=1, keepdims=True)
-    surprise = (lists.target_share * np.where(lists.target_share > 0, np.log(total) - shifted, 0)).sum(axis=1)
-    return float(user_weight @ surprise), user_weight[:, None] * (share / total - lists.target_share)
+    user, place = lists.target_user, lists.target_place
+    surprise = lists.target_share[user, place] * (np.log(total[user, 0]) - shifted[user, place])
+    share /= total
+    share -= lists.target_share
+    share *= user_weight[:, None].astype(np.float32)
+    return float(user_weight[user] @ surprise.astype(np.float64)), share
 
 
-def ndcg_loss(lists: Lists, scores: Array, user_weight: Array) -> tuple[float, Array]:
+def ndcg_loss(lists: Lists, scores: Cells, user_weight: Array) -> tuple[float, Cells]:
     """Return minus NDCG with smooth ranks: a candidate counts by how likely it is ahead (ApproxNDCG, Qin, Liu and Li 2010)."""
     user, place = lists.target_user, lists.target_place
     ahead = expit(scores[user] - scores[user, place][:, None]) * lists.valid[user]
     # The target itself is among the candidates and counts one half.
-    rank = ahead.sum(axis=1) + 0.5
+    rank = ahead.sum(axis=1, dtype=np.float64) + 0.5
     worth = lists.target_worth * user_weight[user] * np.log(2)
     slope = worth / ((1 + rank) * np.log1p(rank) ** 2)
-    steepness = ahead * (1 - ahead) * slope[:, None]
+    steepness = ahead * (1 - ahead) * slope[:, None].astype(np.float32)
+    pulled = steepness.sum(axis=1)
     gradient = np.zeros_like(scores)
-    np.add.at(gradient, user, steepness)
-    np.add.at(gradient, (user, place), -steepness.sum(axis=1))
+    # Targets stand user by user, and every user has some.
+    gradient[:] = np.add.reduceat(steepness, np.flatnonzero(np.diff(user, prepend=-1)), axis=0)
+    gradient[user, place] -= pulled
     return -float((worth / np.log1p(rank)).sum()), gradient

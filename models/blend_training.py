@@ -42,7 +42,7 @@ class BlendConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrin
     weights: dict[str, float] = {}
     """Model -> weight in weighted_mean; models without one count 1."""
 
-    candidates: int = Field(50, ge=10)
+    candidates: int = Field(30, ge=10)
     """Items per model among which the weights must learn to find what the user went on to like: each model's best."""
 
     max_targets: int = Field(20, ge=1)

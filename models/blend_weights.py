@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, softmax
 
-from models.blend_losses import Array, ListLoss, Lists, ndcg_loss, softmax_loss
+from models.blend_losses import Array, Cells, ListLoss, Lists, ndcg_loss, softmax_loss
 from models.blend_training import BlendConfig
 from models.candidates import Candidates
 from models.divergence import finite
 
 RANK_SHARPNESS = 3.0
 """Per z-score, how sharply smooth ranks tell two candidates apart at the start."""
+
+REACH = 12.0
+"""How far logits and the log of the sharpness may go: further out nothing changes but the risk of overflow."""
 
 LEAST_PROGRESS = 1e-7
 """Share of a loss by which a step must lower it to be followed by another."""
@@ -67,10 +70,19 @@ class WeightProblem:
         self.evenness = config.prior_users / n_users / n_segments
         self.sharpness = self.n_models * (1 + n_segments)
         self.start = np.zeros(self.sharpness + 2)
+        self.bounds = [(-REACH, REACH)] * len(self.start)
 
     def minimise(self, loss: ListLoss, start: Array, steps: int) -> Array:
         """Return where a loss leads by L-BFGS; raises DivergedError on a loss that is no number."""
-        found = minimize(self.value, start, args=(loss,), jac=True, method="L-BFGS-B", options={"maxiter": steps, "ftol": LEAST_PROGRESS})
+        found = minimize(
+            self.value,
+            start,
+            args=(loss,),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=self.bounds,
+            options={"maxiter": steps, "ftol": LEAST_PROGRESS},
+        )
         finite(float(found.fun), "blend", int(found.nit))
         return np.asarray(found.x)
 
@@ -84,26 +96,26 @@ class WeightProblem:
         sharpness, redistributed = np.exp(point[-2]), expit(point[-1])
         of_user = np.where(self.lists.speaks_to, weights[self.segment], 0)
         z, speaks = self.lists.z, self.lists.speaks
-        said, heard = (np.matmul(of_user[:, None, :].astype(np.float32), part)[:, 0].astype(np.float64) for part in (z, speaks))
-        total = of_user.sum(axis=1, keepdims=True)
+        said, heard = (np.einsum("umc,um->uc", part, of_user.astype(np.float32)) for part in (z, speaks))
+        total = of_user.sum(axis=1, keepdims=True).astype(np.float32)
         # As `Blend.scores` blends, times the sharpness.
-        counted = redistributed * heard + (1 - redistributed) * total + 1e-9
-        scores = sharpness * said / counted
+        counted = np.float32(redistributed) * heard + np.float32(1 - redistributed) * total + np.float32(1e-9)
+        scores = np.float32(sharpness) * said / counted
         value, of_scores = loss(self.lists, scores, self.user_weight)
         finite(value, "blend", 0)
-        of_said, of_counted = sharpness * of_scores / counted, -of_scores * scores / counted
+        of_said, of_counted = np.float32(sharpness) * of_scores / counted, -of_scores * scores / counted
         of_users = _transposed(z, of_said) + redistributed * _transposed(speaks, of_counted)
-        of_users += (1 - redistributed) * of_counted.sum(axis=1, keepdims=True)
+        of_users += (1 - redistributed) * of_counted.sum(axis=1, keepdims=True, dtype=np.float64)
         of_weights = np.zeros_like(weights)
         np.add.at(of_weights, self.segment, np.where(self.lists.speaks_to, of_users, 0))
         log_weights = np.log(weights + 1e-9)
         of_weights += self.evenness * (log_weights + 1)
         of_logits = weights * (of_weights - (weights * of_weights).sum(axis=1, keepdims=True)) / self.config.temperature
-        of_redistributed = (of_counted * (heard - total)).sum() * redistributed * (1 - redistributed)
+        of_redistributed = (of_counted * (heard - total)).sum(dtype=np.float64) * redistributed * (1 - redistributed)
         of_deviation = of_logits + 2 * self.config.shrinkage * deviation
         penalty = self.config.shrinkage * (deviation**2).sum()
         penalty += self.evenness * (weights * log_weights).sum()
-        of_scalars = np.array([(of_scores * scores).sum(), of_redistributed])
+        of_scalars = np.array([(of_scores * scores).sum(dtype=np.float64), of_redistributed])
         return value + float(penalty), np.concatenate([of_logits.sum(axis=0), of_deviation.ravel(), of_scalars])
 
     def _weights(self, point: Array) -> tuple[Array, Array]:
@@ -111,6 +123,6 @@ class WeightProblem:
         return softmax((everybody + deviation) / self.config.temperature, axis=1), deviation
 
 
-def _transposed(part: NDArray[np.float32], of_lists: Array) -> Array:
+def _transposed(part: NDArray[np.float32], of_lists: Cells) -> Array:
     """Add up a gradient over candidates (users, candidates) for each model; (users, models)."""
-    return np.matmul(part, of_lists.astype(np.float32)[:, :, None])[:, :, 0].astype(np.float64)
+    return np.einsum("umc,uc->um", part, of_lists).astype(np.float64)

@@ -18,7 +18,7 @@ class LikedChunks(NamedTuple):
 
 def chunk_width(likes: sp.csr_matrix, at_most: int) -> int:
     """Return how long chunks should be: twice as long as histories are on the average, since what is empty costs as much as what is not."""
-    average = likes.nnz / max(1, np.count_nonzero(np.diff(likes.indptr)))
+    average = likes.nnz / max(1, int(np.count_nonzero(np.diff(likes.indptr))))
     return min(at_most, max(2, int(2 * average)))
 
 

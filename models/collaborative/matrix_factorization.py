@@ -32,7 +32,7 @@ FIGURES = tuple(f"{by}{name}" for by in ("", "global_mean_", "user_mean_", "item
 
 TOLD = {**{name: Layout(np.float64, ("epochs",)) for name in CURVES}, "figures": Layout(np.float64, ("figures",))}
 
-N_UNTOUCHED = 256
+N_UNTOUCHED = 128
 """Items that stand for all that a user did not like when only likes are known."""
 
 
@@ -66,7 +66,7 @@ class MatrixFactorizationConfig(BaseModel, frozen=True, extra="forbid", use_attr
     epochs: int = Field(40, ge=1)
     """How often every pair is learned from, at most."""
 
-    max_steps: int = Field(3000, ge=1)
+    max_steps: int = Field(1600, ge=1)
     """Batches learned from, at most: where pairs are many, an epoch shows only as many as an equal part of these can hold."""
 
     min_delta: float = Field(1e-4, ge=0)
