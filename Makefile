@@ -23,6 +23,9 @@ define FIND_PYTHON
 	exit 1
 endef
 
+# A file's tests stay together: they share what is expensive to make. More than four at once only wait for each other's memory.
+SIDE_BY_SIDE := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_FLAGS)
@@ -46,11 +49,11 @@ demo: setup ## see three nights of a made-up shop, one of them bad
 
 test: setup ## run the tests, without the slow ones
 	@echo "==> Running the tests"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-slow: setup ## run all tests, the slow ones too
 	@echo "==> Running all tests, the slow ones too"
-	@$(BIN)/python -m pytest -m "slow or not slow"
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "slow or not slow"
 
 check: lint test ## everything that must hold before a change is merged: lint, then test
 

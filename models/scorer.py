@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, Self, get_args
+from typing import ClassVar, Literal, Protocol, Self, get_args, runtime_checkable
 
 import numpy as np
 import scipy.sparse as sp
@@ -251,4 +251,13 @@ class Scorer(Protocol):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read back what `save` wrote; a loaded scorer gives the same bytes."""
+        ...
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """A scorer that also predicts values, such as ratings, and says how well."""
+
+    def figures(self) -> dict[str, float]:
+        """Return errors on held-back values in their unit, beside those of plain means; name -> error."""
         ...

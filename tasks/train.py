@@ -29,7 +29,7 @@ from models.knowledge.nearby import Nearby, NearbyConfig
 from models.knowledge.popularity import Popularity, PopularityConfig
 from models.knowledge.rules import Rules, RulesConfig
 from models.knowledge.trending import Trending, TrendingConfig
-from models.scorer import Scorer, TrainingData
+from models.scorer import Predictor, Scorer, TrainingData
 from models.sequential.attention import Attention, AttentionConfig
 from models.sequential.next_item import NextItem, NextItemConfig
 from models.sequential.transitions import Transitions, TransitionsConfig
@@ -136,6 +136,8 @@ class FittedModel(BaseModel, frozen=True, extra="forbid"):
     folder: str
     seconds: float
     curves: dict[str, list[float]]
+    figures: dict[str, float] = {}
+    """Errors of a model that predicts values, beside those of plain means."""
 
 
 class Trained(Receipt, frozen=True):
@@ -178,7 +180,12 @@ def fit_models(night: Night, data: TrainingData, prepared: Prepared, config: Tra
         log.info("%s: fitted in %.1f s", scorer.name, seconds)
         fitted.append(
             FittedModel(
-                name=scorer.name, family=scorer.family, folder=night.workspace.relative(target), seconds=seconds, curves=scorer.curves()
+                name=scorer.name,
+                family=scorer.family,
+                folder=night.workspace.relative(target),
+                seconds=seconds,
+                curves=scorer.curves(),
+                figures=scorer.figures() if isinstance(scorer, Predictor) else {},
             )
         )
         files += sorted(path for path in target.rglob("*") if path.is_file())

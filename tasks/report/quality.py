@@ -65,6 +65,7 @@ class ModelTraining:
     seconds: float
     refit_seconds: float | None
     curves: list[Curve]
+    figures: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ def trainings(story: Story) -> list[ModelTraining]:
             model.seconds,
             refit_seconds.get(model.name),
             [drawn for name, values in model.curves.items() if (drawn := curve(name, values))],
+            model.figures,
         )
         for model in story.trained.models
     ]

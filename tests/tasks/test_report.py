@@ -131,7 +131,14 @@ def judged(*, publish: bool) -> dict[str, Receipt]:
     )
     curves = {"towers": {"loss": [2.5, 1.25, 0.75], "broken": [float("inf")]}}
     models = tuple(
-        FittedModel(name=name, family=family, folder=f"fit/{name}", seconds=1.5, curves=curves.get(name, {}))
+        FittedModel(
+            name=name,
+            family=family,
+            folder=f"fit/{name}",
+            seconds=1.5,
+            curves=curves.get(name, {}),
+            figures={"rmse": 0.91, "rmse_item_mean": 0.98} if name == "ease" else {},
+        )
         for name, family in MODELS.items()
     )
     weights = dict(zip(MODELS, (0.5, 0.3, 0.2), strict=True))
@@ -399,6 +406,11 @@ def test_weights_show_how_sure_they_are_and_what_each_model_is_worth(night: Any)
     page = tell(night(), **judged(publish=True)).page
     assert "0.500 ± 0.098" in page.text
     assert "+0.0123" in page.text
+
+
+def test_errors_of_predicted_values_stand_beside_those_of_means(night: Any) -> None:
+    """A model that predicts ratings shows its error in their unit, next to what a plain mean would miss by."""
+    assert "rmse 0.910 rmse item mean 0.980" in tell(night(), **judged(publish=True)).page.text
 
 
 def test_weights_of_earlier_nights_become_a_line(night: Any) -> None:
