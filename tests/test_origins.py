@@ -26,7 +26,7 @@ DESCRIBED = {
 
 
 @cache
-def tests_in(file: str) -> set[str]:
+def defined_tests(file: str) -> set[str]:
     """Name the tests a file defines itself; those it imports to run again count where they are defined."""
     names = (node.name for node in ast.walk(ast.parse((ROOT / file).read_text())) if isinstance(node, ast.FunctionDef))
     return {name for name in names if name.startswith("test_")}
@@ -64,4 +64,4 @@ def test_every_error_names_a_test(row):
 def test_what_is_named_exists(name):
     file, _, test = name.partition("::")
     assert (ROOT / file).is_file()
-    assert not test or test in tests_in(file)
+    assert not test or test in defined_tests(file)
