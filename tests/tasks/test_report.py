@@ -236,7 +236,8 @@ def test_a_published_night_is_told_whole(published):
 def test_numbers_stand_as_text(published):
     """What a drawing shows can also be read: volumes, curve, weights, hash, seconds, memory."""
     told = [
-        "interactions 1,245 1,200 34 5 6", "The last 2 days are held out.", "loss: 2.5000 to 0.7500, 3 epochs", "validation rmse: 1.1000 to 0.9500, 2 epochs",
+        "interactions 1,245 1,200 34 5 6", "The last 2 days are held out.", "loss: 2.5000 to 0.7500, 3 epochs",
+        "validation rmse: 1.1000 to 0.9500, 2 epochs",
         "0.500 ± 0.098 0.300 0.200 100",
         "0.3100 (0.3000 to 0.3200)", "short list few items left 2", "c" * 64, "2.38 MiB", "300 MiB", "duckdb 2.0.0",
     ]  # fmt: skip
