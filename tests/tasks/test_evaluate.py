@@ -1,0 +1,60 @@
+"""Claims about `tasks.evaluate` and what becomes of its finding: a blend that loses is not served."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.shop import write_delivery
+from tests.conftest import SMALL_SHOP
+
+LOSING = """
+[train]
+models = ["ease", "popularity"]
+
+[blend]
+method = "weighted_mean"
+weights = {ease = 0.0, popularity = 1.0}
+compare = ["z_mean"]
+
+[gate]
+min_new_users = 30
+
+[gate.intervals]
+confidence = 0.6
+"""
+
+
+@pytest.fixture
+def fallen_back(workspace, shop, run):
+    """Publish a night whose blend is told to hear popularity alone, though EASE knows better."""
+    workspace.settings_file.write_text(LOSING)
+    day = SMALL_SHOP.delivery_dates[0]
+    write_delivery(shop, day, workspace.root / "inbox")
+    ending = run(workspace, day)
+    assert ending.ending == "published", ending.reason
+    return workspace, ending, day
+
+
+def test_a_blend_that_loses_to_a_single_model_is_not_served(fallen_back):
+    """The gate says so, the published weights are that model's, and so is the blend kept with the models."""
+    workspace, ending, day = fallen_back
+    assert ending.reason.startswith("the blend loses to ease, which is served alone")
+    weights = pq.read_table(workspace.table("weights", day)).to_pylist()
+    warm = {row["model"]: row["weight"] for row in weights if row["segment"] == "20+ likes"}
+    assert warm["ease"] > 0.999
+    kept = json.loads((workspace.models / ending.model_version / "blend.json").read_text())
+    assert kept["weights"][-1][kept["models"].index("ease")] > 0.999
+
+
+def test_every_kind_of_blend_and_newcomers_are_measured_beside_the_models(fallen_back):
+    """The metrics hold the compared blends for everybody, and all rankings for users whose history was hidden."""
+    workspace, _, day = fallen_back
+    metrics = pq.read_table(workspace.table("metrics", day)).to_pylist()
+    rankings = {segment: {row["ranking"] for row in metrics if row["segment"] == segment} for segment in ("__all__", "0 likes")}
+    assert {"blend", "z_mean", "ease", "popularity"} <= rankings["__all__"]
+    assert {"blend", "z_mean", "ease", "popularity"} <= rankings["0 likes"]
+    of_new = {row["ranking"]: row["value"] for row in metrics if (row["segment"], row["metric"], row["k"]) == ("0 likes", "recall", 10)}
+    assert of_new["blend"] == of_new["popularity"] > of_new["ease"] == 0
