@@ -145,8 +145,10 @@ def _learned(candidates: Candidates, models: Models, config: BlendConfig) -> Ble
     def ndcg(one: Learned) -> NDArray[np.float64]:
         return ndcg_of_terms(candidates, candidates.z, one.weights, one.redistributed)
 
-    n_segments = len(models.segments)
-    single = max((Learned(np.tile(row, (n_segments, 1)), 0.0) for row in np.eye(len(models.names))), key=lambda one: ndcg(one).mean())
+    # What nobody here ever hears has nothing to earn.
+    n_segments, heard = len(models.segments), candidates.speaks_to.any(axis=0)
+    alone = (Learned(np.tile(row, (n_segments, 1)), 0.0) for row in np.eye(len(models.names))[heard])
+    single = max(alone, key=lambda one: ndcg(one).mean())
     mixes = [
         Learned((1 - mix) * learned.weights + mix * single.weights, learned.redistributed)
         for learned in learned_weights(candidates, n_segments, config)
@@ -154,8 +156,7 @@ def _learned(candidates: Candidates, models: Models, config: BlendConfig) -> Ble
     ]
     of_single = ndcg(single)
     best = max([single, *mixes], key=lambda one: _proven_gain(ndcg(one) - of_single, config.caution))
-    # What nobody here ever heard has earned nothing.
-    return models.blend(best.weights * candidates.speaks_to.any(axis=0), best.redistributed)
+    return models.blend(best.weights * heard, best.redistributed)
 
 
 def _mixture(candidates: Candidates, models: Models) -> Blend:

@@ -204,6 +204,17 @@ def test_gradients_are_those_of_small_steps(loss: ListLoss) -> None:
     np.testing.assert_allclose(found, expected, rtol=2e-2, atol=2e-4)
 
 
+def test_where_one_model_alone_is_heard_it_has_all_the_weight() -> None:
+    """Also where what it says never finds a like: the silent ones rank no better."""
+    cold = said(noise(19).z)
+    cold.user_speaks[:2] = False
+    cold.z[:2] = 0
+    candidates = gathered(cold, liked(-cold.z[2]))
+    for method in ("learned", "mixture"):
+        weights = fit_blends(candidates, MODELS, (method,), CONFIG, seed=1)[method].weights
+        np.testing.assert_allclose(weights[0], [0, 0, 1], atol=1e-5)
+
+
 def test_newcomers_get_weights_of_their_own() -> None:
     """The model that knows nobody without a history says nothing to them; between the other two they trust the one that foresees."""
     block, warm_truth = noise(16), noise(17)
