@@ -34,7 +34,7 @@ TWO_SIDED = 1.96
 class JudgingConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """On whom weights are learned and models are judged."""
 
-    max_users: int = Field(20_000, ge=100)
+    max_users: int = Field(10_000, ge=100)
     """Holdout users scored; with more, a fixed sample by the hash of their ids."""
 
     max_newcomers: int = Field(2000, ge=0)
