@@ -14,20 +14,18 @@ from models.mixture import likelihoods, shares
 
 def weight_deviations(candidates: Candidates, blend: Blend, method: str, config: BlendConfig, seed: int) -> NDArray[np.float64] | None:
     """Return the standard deviation of each weight over resamples of the users, (segments, models); None where none are learned."""
-    if candidates.newcomer.any() and not candidates.newcomer.all():
-        parts = (candidates.of(np.flatnonzero(part)) for part in (candidates.newcomer, ~candidates.newcomer))
-        of_new, of_warm = (weight_deviations(part, blend, method, config, seed) for part in parts)
+    if apart := candidates.of_newcomers_and_others():
+        of_new, of_warm = (weight_deviations(part, blend, method, config, seed) for part in apart)
         return None if of_new is None or of_warm is None else np.concatenate([of_new[:1], of_warm[1:]])
-    useful = np.flatnonzero((candidates.target & candidates.valid).any(axis=1))
-    if config.resamples < 2 or len(useful) < 2 or len(blend.models) < 2 or method not in ("learned", "mixture"):
-        return None
     rng = np.random.default_rng(seed)
-    if len(useful) > config.max_users:
-        useful = np.sort(rng.choice(useful, config.max_users, replace=False))
+    chosen = candidates.drawn(config.max_users, rng)
+    n_users = len(chosen.segment)
+    if config.resamples < 2 or n_users < 2 or len(blend.models) < 2 or method not in ("learned", "mixture"):
+        return None
     if method == "learned":
-        return resampled_weights(candidates.of(useful), len(blend.segments), config, seed).std(axis=0, ddof=1)
+        return resampled_weights(chosen, len(blend.segments), config, seed).std(axis=0, ddof=1)
     fitted = blend.voice.temperatures or ()
-    drawn = [shares(candidates.of(np.sort(rng.choice(useful, len(useful)))), fitted, len(blend.segments)) for _ in range(config.resamples)]
+    drawn = [shares(chosen.of(np.sort(rng.choice(n_users, n_users))), fitted, len(blend.segments)) for _ in range(config.resamples)]
     return np.stack(drawn).std(axis=0, ddof=1)
 
 
@@ -41,7 +39,7 @@ def losses_without(candidates: Candidates, half: NDArray[np.int8], halves: tuple
         return None
     found = np.zeros((len(halves[0].models), len(half)))
     for number, blend in enumerate(halves):
-        users = np.flatnonzero((half == number) & (candidates.target & candidates.valid).any(axis=1))
+        users = np.flatnonzero((half == number) & candidates.useful)
         judged = candidates.of(users)
         terms = _terms(judged, blend)
         whole = ndcg_of_terms(judged, terms, blend.weights, blend.redistributed)

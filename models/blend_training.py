@@ -98,15 +98,12 @@ def fit_blends(candidates: Candidates, models: Models, methods: Sequence[str], c
 
     Nothing to learn from gives equal weights. Users are drawn with the seed where there are more than are needed.
     """
-    useful = np.flatnonzero((candidates.target & candidates.valid).any(axis=1))
-    if len(useful) > config.max_users:
-        useful = np.sort(np.random.default_rng(seed).choice(useful, config.max_users, replace=False))
-    chosen = candidates.of(useful)
+    chosen = candidates.drawn(config.max_users, np.random.default_rng(seed))
     fitted: dict[str, Blend] = {}
     for method in methods:
         if method in models.names:
             fitted[method] = models.alone(method)
-        elif not len(useful) or len(models.names) == 1:
+        elif not len(chosen.segment) or len(models.names) == 1:
             fitted[method] = models.blend(models.alike)
         else:
             fitted[method] = FITS[method](chosen, models, config)
@@ -137,9 +134,8 @@ def _learned(candidates: Candidates, models: Models, config: BlendConfig) -> Ble
     """
     from models.blend_weights import Learned, learned_weights
 
-    if candidates.newcomer.any() and not candidates.newcomer.all():
-        parts = (candidates.of(np.flatnonzero(part)) for part in (~candidates.newcomer, candidates.newcomer))
-        of_warm, of_new = (_learned(part, models, config) for part in parts)
+    if apart := candidates.of_newcomers_and_others():
+        of_new, of_warm = (_learned(part, models, config) for part in apart)
         return models.blend(np.concatenate([of_new.weights[:1], of_warm.weights[1:]]), of_warm.redistributed)
 
     def ndcg(one: Learned) -> NDArray[np.float64]:

@@ -46,6 +46,16 @@ class Candidates:
         """Mark which models speak to which users; (users, models)."""
         return np.asarray(self.speaks.any(axis=2).T)
 
+    @property
+    def within_reach(self) -> NDArray[np.bool_]:
+        """Mark the held-out likes that some model speaks of; (users, candidates)."""
+        return self.target & self.valid
+
+    @property
+    def useful(self) -> NDArray[np.bool_]:
+        """Mark the users who teach something: one of their held-out likes is within reach; (users,)."""
+        return np.asarray(self.within_reach.any(axis=1))
+
     @classmethod
     def empty(cls, log_mass: NDArray[np.float64], segment: NDArray[np.int16], newcomer: NDArray[np.bool_], width: int) -> Candidates:
         """Return lists of so many places without a candidate."""
@@ -69,6 +79,17 @@ class Candidates:
         """Return the candidates of some users."""
         of_users = (self.target[users], self.segment[users])
         return Candidates(self.z[:, users], self.speaks[:, users], *of_users, self.log_mass[:, users], self.newcomer[users])
+
+    def drawn(self, most: int, rng: np.random.Generator) -> Candidates:
+        """Return the candidates of the useful users, of some drawn ones where they are more than `most`."""
+        useful = np.flatnonzero(self.useful)
+        return self.of(np.sort(rng.choice(useful, most, replace=False)) if len(useful) > most else useful)
+
+    def of_newcomers_and_others(self) -> tuple[Candidates, Candidates] | None:
+        """Return the candidates of newcomers and those of all others; None where everybody is one or everybody is the other."""
+        if self.newcomer.all() or not self.newcomer.any():
+            return None
+        return self.of(np.flatnonzero(self.newcomer)), self.of(np.flatnonzero(~self.newcomer))
 
 
 def collect(

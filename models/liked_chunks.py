@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+
+from models.negatives import Negatives
 
 
 class LikedChunks(NamedTuple):
@@ -14,6 +17,33 @@ class LikedChunks(NamedTuple):
 
     user: NDArray[np.int32]
     like: NDArray[np.int32]
+
+
+class ChunkConfig(Protocol):
+    """What the configurations of models that learn from chunks have in common; the fields say there what they mean."""
+
+    @property
+    def chunk_size(self) -> int: ...
+    @property
+    def negatives(self) -> int: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def max_steps(self) -> int: ...
+
+
+class ChunkBatch(NamedTuple):
+    """Chunks of some users: user (chunks,), places (chunks, size) in the entries of the likes, -1 where a chunk is short.
+
+    `items` (chunks, size + negatives) are the items at these places, and beside them as many that the user does not like; where there is
+    no like stands the number of items.
+    """
+
+    user: NDArray[np.int32]
+    places: NDArray[np.int32]
+    items: NDArray[np.int32]
 
 
 def chunk_width(likes: sp.csr_matrix, at_most: int) -> int:
@@ -39,3 +69,19 @@ def liked_chunks(likes: sp.csr_matrix, size: int, rng: np.random.Generator) -> L
     chunks[first[among] + turn % n_chunks[among], turn // n_chunks[among]] = dealt
     order = rng.permutation(len(chunks))
     return LikedChunks(np.repeat(np.arange(likes.shape[0], dtype=np.int32), n_chunks)[order], chunks[order])
+
+
+def chunk_batches(likes: sp.csr_matrix, negatives: Negatives, config: ChunkConfig, rng: np.random.Generator) -> Iterator[ChunkBatch]:
+    """Yield the batches of one epoch, all of one shape; empty chunks fill the last one.
+
+    The negatives of a batch are drawn when it is asked for: what the caller draws for it comes after them, and before those of the next.
+    """
+    user, like = liked_chunks(likes, chunk_width(likes, config.chunk_size), rng)
+    shown = min(len(user), config.batch_size * max(1, config.max_steps // config.epochs))
+    liked = np.append(likes.indices, likes.shape[1])
+    for start in range(0, shown, config.batch_size):
+        at = np.arange(start, start + config.batch_size)
+        rows = at % shown
+        places = np.where((at < shown)[:, None], like[rows], -1)
+        drawn = negatives.draw(np.broadcast_to(user[rows, None], (len(rows), config.negatives)), rng)
+        yield ChunkBatch(user[rows], places, np.hstack([liked[places], drawn]))

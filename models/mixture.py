@@ -62,7 +62,7 @@ def shares(candidates: Candidates, of_models: tuple[float, ...], n_segments: int
     n_models = len(candidates.z)
     given = likelihoods(candidates, of_models)
     speaks_to = candidates.speaks_to
-    user, place = np.nonzero(candidates.target & candidates.valid)
+    user, place = np.nonzero(candidates.within_reach)
     weight = 1 / np.bincount(user, minlength=len(candidates.segment))[user]
     found = given[:, user, place].T
     warm = ~candidates.newcomer[user]

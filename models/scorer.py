@@ -201,6 +201,11 @@ class UserBlock:
         """Return the feature columns of the users; (block, user feature columns)."""
         return self.described.features
 
+    def likes_among(self, items: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Count how many of some items, marked in (items,), each user likes; (block,)."""
+        counted: NDArray[np.float32] = self.history @ items.astype(np.float32)
+        return counted
+
     def as_newcomers(self) -> UserBlock:
         """Forget what the users did: what remains is known of people like them who join tomorrow, in the first segment."""
         nothing = self.history.copy()

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
 from models.collaborative.least_squares import Factors, Ridge, solve, turned
+from models.directions import cosines
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {
@@ -57,7 +58,7 @@ class Als:
 
     def knows_user(self, users: UserBlock) -> NDArray[np.bool_]:
         """Mark the users who liked at least one known item; (block,)."""
-        return users.history @ self._knows_item.astype(np.float32) > 0
+        return users.likes_among(self._knows_item) > 0
 
     @property
     def item_factors(self) -> NDArray[np.float32]:
@@ -91,7 +92,7 @@ class Als:
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine between the vectors of items, (items, others); zero where either is unknown."""
-        return self._directions(items) @ self._directions(others).T
+        return cosines(self.item_factors[items], self.item_factors[others])
 
     def curves(self) -> dict[str, list[float]]:
         """Return the training loss per like after each iteration."""
@@ -123,11 +124,6 @@ class Als:
     @property
     def _ridge(self) -> Ridge:
         return Ridge(self.config.alpha, self.config.reg)
-
-    def _directions(self, items: NDArray[np.intp]) -> NDArray[np.float32]:
-        vectors = self.item_factors[items]
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
 
     def _loss_per_like(self, by_user: sp.csr_matrix, by_item: sp.csr_matrix, users: Factors, items: NDArray[np.float32]) -> float:
         """Return the loss that the iteration ends with, divided by the number of likes.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
+from models.directions import cosines
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {
@@ -78,7 +79,7 @@ class Bpr:
 
     def knows_user(self, users: UserBlock) -> NDArray[np.bool_]:
         """Mark the users who liked at least one known item; (block,)."""
-        return self._n_likes(users) > 0
+        return users.likes_among(self._knows_item) > 0
 
     def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:
         """Learn from the likes; items that nobody likes are never shown as negatives either."""
@@ -100,13 +101,13 @@ class Bpr:
 
     def user_factors(self, users: UserBlock) -> NDArray[np.float32]:
         """Add up the vectors of what users like; (block, embedding_size)."""
-        size = np.power(np.maximum(self._n_likes(users), 1), self.config.exponent, dtype=np.float32)
+        size = np.power(np.maximum(users.likes_among(self._knows_item), 1), self.config.exponent, dtype=np.float32)
         added: NDArray[np.float32] = users.history @ self._vectors
         return (added / size[:, None]).astype(np.float32, copy=False)
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine between the vectors of items, (items, others); zero where either is unknown."""
-        return self._directions(items) @ self._directions(others).T
+        return cosines(self._vectors[items], self._vectors[others])
 
     def curves(self) -> dict[str, list[float]]:
         """Return the mean loss of each epoch."""
@@ -126,11 +127,3 @@ class Bpr:
         scorer._vectors, scorer._bias, scorer._knows_item = arrays["vectors"], arrays["bias"], arrays["knows_item"]
         scorer._loss = arrays["loss"].tolist()
         return scorer
-
-    def _n_likes(self, users: UserBlock) -> NDArray[np.float32]:
-        return users.history @ self._knows_item.astype(np.float32)
-
-    def _directions(self, items: NDArray[np.intp]) -> NDArray[np.float32]:
-        vectors = self._vectors[items]
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)

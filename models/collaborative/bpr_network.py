@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from models.collaborative.bpr import BprConfig
 from models.distinct_rows import DistinctRows, distinct_rows
-from models.divergence import finite
-from models.liked_chunks import chunk_width, liked_chunks
+from models.epochs import learn_epochs
+from models.liked_chunks import chunk_batches
 from models.negatives import Negatives
 from models.pairwise_loss import PairwiseLoss, hard_weights, pairwise_loss
 from models.row_wise import Table
@@ -41,33 +41,19 @@ def train_bpr(
     drawn = rng.normal(scale=START, size=(likes.shape[1], config.embedding_size)).astype(np.float32)
     vectors, bias = Table.of(drawn), Table.of(np.zeros((likes.shape[1], 1), np.float32))
     negatives = Negatives(likes)
-    losses: list[float] = []
-    for epoch in range(config.epochs):
-        rate = np.float32(config.learning_rate * (1 - epoch / config.epochs))
-        found = [
-            learn(vectors, bias, *batch, rate, config.loss, config.hardness, config.exponent, config.reg)
-            for batch in batches(likes, negatives, config, rng)
-        ]
-        if not found:
-            break
-        done = epoch * len(found)
-        losses.append(float(np.mean([finite(float(loss), "bpr", done + step) for step, loss in enumerate(found)])))
-        progress(f"bpr: epoch {epoch + 1} of {config.epochs}, loss {losses[-1]:.4f}")
+
+    def step(batch: Batch, left: float) -> tf.Tensor:
+        rate = np.float32(config.learning_rate * left)
+        return learn(vectors, bias, *batch, rate, config.loss, config.hardness, config.exponent, config.reg)
+
+    losses = learn_epochs("bpr", config.epochs, lambda: batches(likes, negatives, config, rng), step, progress)
     return vectors.learned(), bias.learned()[:, 0], losses
 
 
 def batches(likes: sp.csr_matrix, negatives: Negatives, config: BprConfig, rng: np.random.Generator) -> Iterator[Batch]:
     """Yield the batches of one epoch, all of one shape; empty chunks fill the last one."""
-    user, like = liked_chunks(likes, chunk_width(likes, config.chunk_size), rng)
-    shown = min(len(user), config.batch_size * max(1, config.max_steps // config.epochs))
-    padding = likes.shape[1]
-    liked = np.append(likes.indices, padding)
-    for start in range(0, shown, config.batch_size):
-        rows = np.arange(start, start + config.batch_size) % shown
-        fresh = np.arange(start, start + config.batch_size) < shown
-        places = np.where(fresh[:, None], like[rows], -1)
-        drawn = negatives.draw(np.broadcast_to(user[rows, None], (len(rows), config.negatives)), rng)
-        yield Batch(distinct_rows(np.hstack([liked[places], drawn]), padding), (places >= 0).astype(np.float32))
+    for _, places, items in chunk_batches(likes, negatives, config, rng):
+        yield Batch(distinct_rows(items, likes.shape[1]), (places >= 0).astype(np.float32))
 
 
 @tf.function(jit_compile=True)

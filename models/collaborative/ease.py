@@ -47,7 +47,7 @@ class Ease:
 
     def knows_user(self, users: UserBlock) -> NDArray[np.bool_]:
         """Mark the users who liked at least one known item; (block,)."""
-        return users.history @ self._knows_item.astype(np.float32) > 0
+        return users.likes_among(self._knows_item) > 0
 
     def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:  # noqa: ARG002  a closed form draws nothing
         """Learn the votes from who liked what."""

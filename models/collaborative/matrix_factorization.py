@@ -15,6 +15,7 @@ from models.calibration import cutoff
 from models.collaborative.rating_factors import RatingFactors
 from models.collaborative.rating_head import Head, Scale, output
 from models.collaborative.rating_pairs import Pairs, Untouched, errors, mean_errors
+from models.directions import cosines
 from models.negatives import Negatives
 from models.scorer import Family, Interactions, Progress, TrainingData, UserBlock, silent
 
@@ -165,7 +166,8 @@ class MatrixFactorization:
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine between the vectors of items, (items, others); zero where either is unknown."""
-        return self._directions(items) @ self._directions(others).T
+        known, other = (self._items.vectors[some] * self._knows_item[some, None] for some in (items, others))
+        return cosines(known, other)
 
     def curves(self) -> dict[str, list[float]]:
         """Return loss and RMSE of each epoch, of what was learned from and of what was watched, RMSE in the unit of the ratings."""
@@ -204,8 +206,3 @@ class MatrixFactorization:
     def _describe(self, told: sp.csr_matrix) -> NDArray[np.float32]:
         targets = sp.csr_matrix((self._scale.scaled(told.data), told.indices, told.indptr), told.shape)
         return self._items.describe(targets, self.config.head, self.config.reg, self._untouched)
-
-    def _directions(self, items: NDArray[np.intp]) -> NDArray[np.float32]:
-        vectors = self._items.vectors[items] * self._knows_item[items, None]
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
 from models.collaborative.nonnegative import NonNegative, improved, solved
+from models.directions import cosines
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {
@@ -56,7 +57,7 @@ class Nmf:
 
     def knows_user(self, users: UserBlock) -> NDArray[np.bool_]:
         """Mark the users who liked at least one known item; (block,)."""
-        return users.history @ self.knows_item.astype(np.float32) > 0
+        return users.likes_among(self.knows_item) > 0
 
     def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:
         """Improve users and items in turns, from parts of items drawn with the seed."""
@@ -85,7 +86,7 @@ class Nmf:
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine between items' shares of the parts, (items, others); zero where either is unknown."""
-        return self._directions(items) @ self._directions(others).T
+        return cosines(self._parts[items], self._parts[others])
 
     def curves(self) -> dict[str, list[float]]:
         """Return the share of the likes that is not explained, after each iteration."""
@@ -114,11 +115,6 @@ class Nmf:
     def _held_back(self, power: float) -> NDArray[np.float32]:
         """Return a power of the items' likes, zero for unknown items; (items,)."""
         return np.where(self.knows_item, np.maximum(self._n_likes, 1).astype(np.float64) ** power, 0).astype(np.float32)
-
-    def _directions(self, items: NDArray[np.intp]) -> NDArray[np.float32]:
-        vectors = self._parts[items]
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
 
 
 def _loss(likes: sp.csr_matrix, users: NonNegative, items: NonNegative, answers: NDArray[np.float32]) -> float:

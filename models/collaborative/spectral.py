@@ -61,7 +61,7 @@ class Spectral:
 
     def knows_user(self, users: UserBlock) -> NDArray[np.bool_]:
         """Mark the users who liked at least one known item; (block,)."""
-        return users.history @ self.knows_item.astype(np.float32) > 0
+        return users.likes_among(self.knows_item) > 0
 
     def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:
         """Find each item's neighbours, and the smoothest directions from a start drawn with the seed."""

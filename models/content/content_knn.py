@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
 from models.content.recency import recency_weighted
 from models.content.taste_space import taste_vectors
+from models.directions import unit_rows
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {"vectors": Layout(np.float32, ("items", "embedding_size")), "knows_item": Layout(np.bool_, ("items",))}
@@ -55,7 +56,7 @@ class ContentKnn:
 
     def knows_user(self, users: UserBlock) -> NDArray[np.bool_]:
         """Mark the users who liked an item with features; (block,)."""
-        return users.history @ self._knows_item.astype(np.float32) > 0
+        return users.likes_among(self._knows_item) > 0
 
     def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:
         """Learn from the likes of items with features where features place an item."""
@@ -74,7 +75,8 @@ class ContentKnn:
         """Multiply the mean direction of what users liked with the items' vectors; (block, items)."""
         likes = recency_weighted(users, self.config.half_life_likes)
         weight = likes @ self._knows_item.astype(np.float32)
-        taste = (likes @ self._directions) / np.where(weight > 0, weight, np.float32(1))[:, None]
+        taste: NDArray[np.float32] = likes @ self._directions
+        taste /= np.where(weight > 0, weight, np.float32(1))[:, None]
         return taste @ self._vectors.T
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -100,6 +102,4 @@ class ContentKnn:
         return scorer
 
     def _learned(self, vectors: NDArray[np.float32]) -> None:
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        self._vectors = vectors
-        self._directions = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+        self._vectors, self._directions = vectors, unit_rows(vectors)

@@ -17,6 +17,7 @@ from models.content.feature_inputs import FeatureInputs
 from models.content.hybrid_vectors import HybridItems, HybridWeights, mean_of_rows
 from models.content.pair_network import PairNetwork, PairNetworkConfig, best_candidates, traded_places
 from models.content.previous_likes import previous_likes
+from models.directions import cosines
 from models.scorer import RECENT, Family, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {
@@ -107,7 +108,7 @@ class HybridBpr:
 
     def knows_user(self, users: UserBlock) -> NDArray[np.bool_]:
         """Mark the users who like a known item, or have metadata themselves; (block,)."""
-        return (self._n_likes(users) > 0) | self._user_inputs(users.features).any(axis=1)
+        return (users.likes_among(self._knows_item) > 0) | self._user_inputs(users.features).any(axis=1)
 
     def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:
         """Write the metadata densely, train both towers, and describe the whole catalogue once."""
@@ -179,14 +180,14 @@ class HybridBpr:
 
     def user_factors(self, users: UserBlock) -> NDArray[np.float32]:
         """Put users together from what they like, what they liked last and what else is known of them; (block, embedding_size)."""
-        n_likes = self._n_likes(users)[:, None]
+        n_likes = users.likes_among(self._knows_item)[:, None]
         likes = (users.history @ self._items.vectors) / np.maximum(n_likes, 1) ** np.float32(self.config.exponent)
         warm = (n_likes > 0).astype(np.float32)
         return warm * (likes + self._lately(users)) + (1 - warm) * self._newcomer + self._user_inputs(users.features) @ self._user_kernel
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine of the vectors of items, whether anybody likes them or not; (items, others)."""
-        return self._directions(items) @ self._directions(others).T
+        return cosines(self._items.vectors[items], self._items.vectors[others])
 
     def curves(self) -> dict[str, list[float]]:
         """Return the mean loss of each epoch."""
@@ -216,22 +217,13 @@ class HybridBpr:
         scorer._pair_network = PairNetwork.load(folder / "pair_network.npz") if reranked else None
         return scorer
 
-    def _n_likes(self, users: UserBlock) -> NDArray[np.float32]:
-        return users.history @ self._knows_item.astype(np.float32)
-
     def _lately(self, users: UserBlock) -> NDArray[np.float32]:
         """Average what the latest likes say, or all likes of users of whom no order is known; (block, embedding_size)."""
         recent = users.recent[:, : self.config.last]
         counted = (recent >= 0) & self._liked[np.maximum(recent, 0)]
-        liked = self._liked.astype(np.float32)
-        over_all = (users.history @ self._items.history) / np.maximum(users.history @ liked, 1)[:, None]
+        over_all = (users.history @ self._items.history) / np.maximum(users.likes_among(self._liked), 1)[:, None]
         ordered = np.any(recent >= 0, axis=1)
         return np.where(ordered[:, None], mean_of_rows(self._items.history, recent, counted), over_all)
-
-    def _directions(self, items: NDArray[np.intp]) -> NDArray[np.float32]:
-        vectors = self._items.vectors[items]
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
 
 
 def _without(history: sp.csr_matrix, item: NDArray[np.integer]) -> sp.csr_matrix:

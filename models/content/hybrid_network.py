@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from models.content.hybrid_bpr import HybridBprConfig
 from models.content.hybrid_vectors import HybridWeights
 from models.distinct_rows import DistinctRows, distinct_rows
-from models.divergence import finite
-from models.liked_chunks import chunk_width, liked_chunks
+from models.epochs import learn_epochs
+from models.liked_chunks import chunk_batches
 from models.negatives import Negatives
 from models.pairwise_loss import PairwiseLoss, hard_weights, pairwise_loss
 from models.row_wise import Table
@@ -75,19 +75,12 @@ def train_hybrid(samples: HybridSamples, config: HybridBprConfig, seed: int, pro
     tables = _tables(samples, config.embedding_size, rng)
     inputs = tf.constant(np.vstack([samples.item_inputs, np.zeros((1, samples.item_inputs.shape[1]), np.float32)]))
     negatives = Negatives(samples.likes)
-    losses: list[float] = []
-    for epoch in range(config.epochs):
-        left = 1 - epoch / config.epochs
+
+    def step(batch: Batch, left: float) -> tf.Tensor:
         rates = np.array([config.learning_rate * left, config.metadata_learning_rate * left], np.float32)
-        found = [
-            learn(tables, inputs, *batch, rates, config.loss, config.hardness, config.exponent, config.reg)
-            for batch in batches(samples, negatives, config, rng)
-        ]
-        if not found:
-            break
-        done = epoch * len(found)
-        losses.append(float(np.mean([finite(float(loss), "hybrid_bpr", done + step) for step, loss in enumerate(found)])))
-        progress(f"hybrid_bpr: epoch {epoch + 1} of {config.epochs}, loss {losses[-1]:.4f}")
+        return learn(tables, inputs, *batch, rates, config.loss, config.hardness, config.exponent, config.reg)
+
+    losses = learn_epochs("hybrid_bpr", config.epochs, lambda: batches(samples, negatives, config, rng), step, progress)
     return HybridWeights(*(table.learned() for table in tables)), losses
 
 
@@ -109,25 +102,18 @@ def _tables(samples: HybridSamples, size: int, rng: np.random.Generator) -> Part
 
 def batches(samples: HybridSamples, negatives: Negatives, config: HybridBprConfig, rng: np.random.Generator) -> Iterator[Batch]:
     """Yield the batches of one epoch, all of one shape; empty chunks fill the last one."""
-    likes, padding = samples.likes, samples.likes.shape[1]
-    user, like = liked_chunks(likes, chunk_width(likes, config.chunk_size), rng)
-    shown = min(len(user), config.batch_size * max(1, config.max_steps // config.epochs))
-    liked = np.append(likes.indices, padding)
+    padding = samples.likes.shape[1]
     before = np.vstack([samples.previous, np.full((1, config.last), -1, np.int32)])
-    for start in range(0, shown, config.batch_size):
-        at = np.arange(start, start + config.batch_size)
-        rows = at % shown
-        places = np.where((at < shown)[:, None], like[rows], -1)
-        drawn = negatives.draw(np.broadcast_to(user[rows, None], (len(rows), config.negatives)), rng)
-        items, recent = np.hstack([liked[places], drawn]), before[places]
+    for user, places, items in chunk_batches(samples.likes, negatives, config, rng):
+        recent = before[places]
         yield Batch(
             distinct_rows(items, padding),
             distinct_rows(np.where(recent < 0, padding, recent), padding),
             (places >= 0).astype(np.float32),
             (recent >= 0).astype(np.float32),
             (rng.random(items.shape) >= config.unseen_share).astype(np.float32),
-            (rng.random(len(rows)) >= config.cold_share).astype(np.float32),
-            samples.user_inputs[user[rows]],
+            (rng.random(len(user)) >= config.cold_share).astype(np.float32),
+            samples.user_inputs[user],
         )
 
 

@@ -108,7 +108,7 @@ class Towers:
 
     def knows_user(self, users: UserBlock) -> NDArray[np.bool_]:
         """Mark the users who like an item with features, or have features themselves; (block,)."""
-        return (self._n_likes(users) > 0) | self._known(users).any(axis=1)
+        return (users.likes_among(self._knows_item) > 0) | self._known(users).any(axis=1)
 
     def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:
         """Write the features densely, train both towers, and run the item tower once over the catalogue."""
@@ -127,7 +127,7 @@ class Towers:
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Return the cosine of every user's vector with every item's; (block, items)."""
         taste = users.history @ self._item_inputs
-        inputs = user_inputs(taste, self._n_likes(users), self._known(users))
+        inputs = user_inputs(taste, users.likes_among(self._knows_item), self._known(users))
         vectors = self._user_tower(_with_text(inputs, self._user_text, users.described.words))
         return (vectors * self.knows_user(users)[:, None]) @ self._item_vectors.T
 
@@ -174,9 +174,6 @@ class Towers:
             progress(f"towers: {len(catalogue):,} items are too many for a full softmax; likes are told from those of their batch")
             catalogue = None
         return Samples(likes, self._item_inputs, self._user_features(data.users.features), catalogue)
-
-    def _n_likes(self, users: UserBlock) -> NDArray[np.float32]:
-        return users.history @ self._knows_item.astype(np.float32)
 
     def _known(self, users: UserBlock) -> NDArray[np.float32]:
         return self._user_features(users.features)

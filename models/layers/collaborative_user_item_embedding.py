@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from models.layers.arguments import not_negative, positive_integer
 from models.layers.loud import require
+from models.layers.seeds import seeds
 
 
 @keras.saving.register_keras_serializable(package="nightly_recs")
@@ -24,26 +25,31 @@ class CollaborativeUserItemEmbedding(keras.layers.Layer):
 
     `l2_reg` weighs the mean squared length of the vectors that the batch looks up (users' mean plus items' mean). Rows outside the batch
     are left alone, so that the gradient stays as sparse as the batch; a penalty on whole tables would touch every row at every step.
-    Candidates that `item_mask` (batch, candidates) rules out as padding count for nothing in it.
+    Candidates that `item_mask` (batch, candidates) rules out as padding count for nothing in it. With a `seed`, the vectors it starts from
+    depend on nothing else.
     """
 
-    def __init__(self, num_users: int, num_items: int, embedding_dim: int = 32, l2_reg: float = 1e-4, **kwargs: Any) -> None:
+    def __init__(
+        self, num_users: int, num_items: int, embedding_dim: int = 32, l2_reg: float = 1e-4, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.num_users = positive_integer("num_users", num_users)
         self.num_items = positive_integer("num_items", num_items)
         self.embedding_dim = positive_integer("embedding_dim", embedding_dim)
         self.l2_reg = not_negative("l2_reg", l2_reg)
+        self.seed = seed
         self.supports_jit = False
 
     def build(self, input_shape: Any) -> None:
         if len(input_shape) != 2:
             raise ValueError(f"a pair of user ids and item ids is needed, got shapes {input_shape}")
-        self.user_embeddings = self._table("user_embeddings", self.num_users)
-        self.item_embeddings = self._table("item_embeddings", self.num_items)
+        drawn = seeds(self.seed)
+        self.user_embeddings = self._table("user_embeddings", self.num_users, next(drawn))
+        self.item_embeddings = self._table("item_embeddings", self.num_items, next(drawn))
 
-    def _table(self, name: str, rows: int) -> keras.Variable:
+    def _table(self, name: str, rows: int, seed: int | None) -> keras.Variable:
         # Cast under mixed precision, a variable would be read whole and its gradient be dense: rows are cast once looked up.
-        initializer = keras.initializers.RandomNormal(stddev=self.embedding_dim**-0.5)
+        initializer = keras.initializers.RandomNormal(stddev=self.embedding_dim**-0.5, seed=seed)
         return self.add_weight(name=name, shape=(rows, self.embedding_dim), initializer=initializer, autocast=False)
 
     def call(self, inputs: Any, item_mask: Any = None) -> tuple[tf.Tensor, tf.Tensor]:
@@ -72,7 +78,7 @@ class CollaborativeUserItemEmbedding(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         sizes = {"num_users": self.num_users, "num_items": self.num_items}
-        return {**super().get_config(), **sizes, "embedding_dim": self.embedding_dim, "l2_reg": self.l2_reg}
+        return {**super().get_config(), **sizes, "embedding_dim": self.embedding_dim, "l2_reg": self.l2_reg, "seed": self.seed}
 
 
 def integers(ids: Any, name: str) -> tf.Tensor:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from models.layers.arguments import not_negative, positive_integer, share_below_one, widths
 from models.layers.hidden_stack import after_dense, build_in_turn, dense, hidden_stack
+from models.layers.seeds import seeds
 
 
 @keras.saving.register_keras_serializable(package="nightly_recs")
@@ -20,7 +21,7 @@ class DeepFeatureRanking(keras.layers.Layer):
     The second form computes the same as the first with both kinds of features in each row, without ever holding those rows: the first
     linear layer is a sum of one term of the user and one of the item. `hidden_layers` counts hidden layers of `hidden_dim`, or lists
     their widths; each is linear, layer norm, activation, dropout. The last layer is linear, since an activation such as ReLU would make
-    all bad items equal and stop their gradient.
+    all bad items equal and stop their gradient. With a `seed`, what it starts from and what dropout hides depend on nothing else.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class DeepFeatureRanking(keras.layers.Layer):
         dropout_rate: float = 0.2,
         hidden_layers: int | Sequence[int] = 1,
         activation: Any = "relu",
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -40,17 +42,19 @@ class DeepFeatureRanking(keras.layers.Layer):
         self.dropout_rate = share_below_one("dropout_rate", dropout_rate)
         self.l2_reg = not_negative("l2_reg", l2_reg)
         self.activation = keras.activations.get(activation)
+        self.seed = seed
 
     def build(self, input_shape: Any) -> None:
         separate = isinstance(input_shape[0], Sequence)
         items = tuple(input_shape[1] if separate else input_shape)
         if (separate and (len(input_shape) != 2 or len(input_shape[0]) != 2)) or len(items) != 3:
             raise ValueError(f"(batch, candidates, features), or (batch, features) and that, are needed, got {input_shape}")
-        first, *others = self.hidden_widths
-        self.item_part = dense(first, self.l2_reg)
-        self.user_part = dense(first, self.l2_reg, use_bias=False) if separate else None
-        hidden = hidden_stack(others, self.activation, self.dropout_rate, self.l2_reg)
-        self.stack = [*after_dense(self.activation, self.dropout_rate), *hidden, dense(1, self.l2_reg)]
+        (first, *others), drawn = self.hidden_widths, seeds(self.seed)
+        self.item_part = dense(first, self.l2_reg, next(drawn))
+        self.user_part = dense(first, self.l2_reg, next(drawn), use_bias=False) if separate else None
+        after_first = after_dense(self.activation, self.dropout_rate, next(drawn))
+        hidden = hidden_stack(others, self.activation, self.dropout_rate, self.l2_reg, drawn)
+        self.stack = [*after_first, *hidden, dense(1, self.l2_reg, next(drawn))]
         if self.user_part is not None:
             self.user_part.build(tuple(input_shape[0]))
         self.item_part.build(items)
@@ -71,4 +75,4 @@ class DeepFeatureRanking(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         shape = {"hidden_dim": self.hidden_dim, "hidden_layers": list(self.hidden_widths)}
         training = {"dropout_rate": self.dropout_rate, "l2_reg": self.l2_reg, "activation": keras.activations.serialize(self.activation)}
-        return {**super().get_config(), **shape, **training}
+        return {**super().get_config(), **shape, **training, "seed": self.seed}

@@ -13,6 +13,7 @@ from models.layers.great_circle_proximity import GreatCircleProximity
 from models.layers.learnable_weighted_combination import LearnableWeightedCombination
 from models.layers.normalized_dot_product_similarity import NormalizedDotProductSimilarity
 from models.layers.recommender_model import RecommenderModel
+from models.layers.seeds import seeds
 from models.layers.top_k_recommendation_selector import TopKRecommendationSelector
 
 
@@ -31,11 +32,17 @@ class Pipeline(NamedTuple):
 
 
 def collaborative_pipeline(
-    num_users: int, num_items: int, num_candidates: int, embedding_dim: int = 32, l2_reg: float = 1e-4, k: int = 10
+    num_users: int,
+    num_items: int,
+    num_candidates: int,
+    embedding_dim: int = 32,
+    l2_reg: float = 1e-4,
+    k: int = 10,
+    seed: int | None = None,
 ) -> Pipeline:
     """Return the recommender that knows ids alone: their vectors, the cosine of both, the k best candidates."""
     inputs = id_inputs(num_candidates)
-    embedding = CollaborativeUserItemEmbedding(num_users, num_items, embedding_dim, l2_reg)
+    embedding = CollaborativeUserItemEmbedding(num_users, num_items, embedding_dim, l2_reg, seed)
     users, items = embedding([inputs["user_id"], inputs["item_id"]], item_mask=inputs["item_mask"])
     return pipeline(inputs, NormalizedDotProductSimilarity(name="collaborative")([users, items]), k)
 
@@ -50,24 +57,27 @@ def hybrid_pipeline(
     length_km: float = 10.0,
     embedding_dim: int = 32,
     k: int = 10,
+    seed: int | None = None,
 ) -> Pipeline:
     """Return the recommender that blends ids, features and a third score, by shares it learns.
 
     The two further inputs are `user_features` (batch, user_features) and `item_features` (batch, candidates, item_features). The third
     score is that of a network over both (`deep`), or how near an item is (`nearby`), for which `user_place` (batch, 2) and `item_place`
     (batch, candidates, 2) are given in degrees. All three scores lie between -1 and 1, so that the shares compare like with like.
+    With a `seed`, what it starts from and what dropout hides depend on nothing else.
     """
     inputs = id_inputs(num_candidates)
     inputs["user_features"] = keras.Input((user_features,), name="user_features")
     inputs["item_features"] = keras.Input((num_candidates, item_features), name="item_features")
-    embedding = CollaborativeUserItemEmbedding(num_users, num_items, embedding_dim)
+    drawn = seeds(seed)
+    embedding = CollaborativeUserItemEmbedding(num_users, num_items, embedding_dim, seed=next(drawn))
     by_ids = NormalizedDotProductSimilarity(name="collaborative")(
         embedding([inputs["user_id"], inputs["item_id"]], item_mask=inputs["item_mask"])
     )
-    user_tower, item_tower = (DeepFeatureTower(embedding_dim, name=f"{whose}_tower") for whose in ("user", "item"))
+    user_tower, item_tower = (DeepFeatureTower(embedding_dim, seed=next(drawn), name=f"{whose}_tower") for whose in ("user", "item"))
     by_features = NormalizedDotProductSimilarity(name="content")([user_tower(inputs["user_features"]), item_tower(inputs["item_features"])])
     if third == "deep":
-        scored = DeepFeatureRanking(embedding_dim)([inputs["user_features"], inputs["item_features"]])
+        scored = DeepFeatureRanking(embedding_dim, seed=next(drawn))([inputs["user_features"], inputs["item_features"]])
         third_score = keras.layers.Activation("tanh", name="third")(scored)
     elif third == "nearby":
         inputs["user_place"] = keras.Input((2,), name="user_place")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, model_validator
 
-from models.artifact import Layout, read_config, write_config
-from models.scorer import RECENT, Family, Progress, TrainingData, UserBlock, silent
-from models.sequential.item_vectors import first_items
-from models.sequential.learned import Learned, masked_softmax
-from models.sequential.stretches import Sequences
+from models.artifact import Layout, read_config
+from models.scorer import RECENT
+from models.sequential.learned import masked_softmax
+from models.sequential.network_scorer import Network, NetworkScorer
 from models.sequential.training_config import TrainingConfig
+
+if TYPE_CHECKING:
+    from models.sequential.sequence_training import Encode
 
 STEADY = np.float32(1e-5)
 """Added to a variance before dividing by its root."""
@@ -61,7 +63,7 @@ class AttentionConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docs
         return self
 
 
-class Attention:
+class Attention(NetworkScorer[AttentionConfig]):
     """One causal self-attention block, as in SASRec (Kang and McAuley 2018), trained with the softmax over the catalogue.
 
     One block only: the latest like alone then has to ask when users are scored. How far back a like is counts by a learned number per step
@@ -69,55 +71,35 @@ class Attention:
     """
 
     name: ClassVar[str] = "attention"
-    family: ClassVar[Family] = "sequential"
 
     def __init__(self, config: AttentionConfig | None = None) -> None:
-        self.config = config or AttentionConfig()
-
-    @property
-    def knows_item(self) -> NDArray[np.bool_]:
-        """Mark the items liked before or after another one; (items,)."""
-        return self._learned.knows_item
-
-    def knows_user(self, users: UserBlock) -> NDArray[np.bool_]:
-        """Mark the users with a known item among their latest likes; (block,)."""
-        return self._learned.knows_user(users, self.config.last)
-
-    def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:
-        """Train the network on every like that follows another one; where interactions carry no times there are none."""
-        from models.sequential.attention_network import encode  # loads TensorFlow
-        from models.sequential.sequence_training import train
-
-        sequences = Sequences.of(data.interactions)
-        start = first_weights(first_items(data.interactions, sequences, self.config.embedding_size, seed), self.config, seed)
-        weights, losses = train(encode, start, sequences, self.config.last, self.config.training, seed, self.name, progress)
-        self._learned = Learned(weights, sequences.likes_of_items > 0, np.array(losses, np.float64))
-        return self
-
-    def score(self, users: UserBlock) -> NDArray[np.float32]:
-        """Multiply the states of users with all items; (block, items)."""
-        liked, known = self._learned.latest(users, self.config.last)
-        return self._learned.scores(state(self._learned.weights, liked, known), known)
-
-    def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return the cosine between the vectors of items; (items, others)."""
-        return self._learned.similarity(items, others)
-
-    def curves(self) -> dict[str, list[float]]:
-        """Return the mean loss of each epoch."""
-        return {"loss": self._learned.losses.tolist()}
-
-    def save(self, folder: Path) -> None:
-        """Write the network."""
-        write_config(folder, self.name, self.config)
-        self._learned.save(folder)
+        config = config or AttentionConfig()
+        super().__init__(config, network(config))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read back the network."""
-        scorer = cls(read_config(folder, cls.name, AttentionConfig))
-        scorer._learned = Learned.load(folder, LAYOUTS)
-        return scorer
+        return cls(read_config(folder, cls.name, AttentionConfig)).with_weights_of(folder)
+
+
+def network(config: AttentionConfig) -> Network:
+    """Return the network of this configuration, as `NetworkScorer` takes it."""
+
+    def encode() -> Encode:
+        from models.sequential import attention_network  # loads TensorFlow
+
+        return attention_network.encode
+
+    return Network(
+        embedding_size=config.embedding_size,
+        last=config.last,
+        stretch=config.last,
+        training=config.training,
+        first_weights=lambda items, seed: first_weights(items, config, seed),
+        state=state,
+        encode=encode,
+        layouts=LAYOUTS,
+    )
 
 
 def first_weights(items: NDArray[np.float32], config: AttentionConfig, seed: int) -> dict[str, NDArray[np.float32]]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import Layout, read_arrays, write_arrays
+from models.directions import cosines
 from models.scorer import UserBlock
 
 FILE = "network.npz"
@@ -55,7 +56,8 @@ class Learned:
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine between the vectors of items, (items, others); zero where either was never met."""
-        return self._directions(items) @ self._directions(others).T
+        met, other = (self.weights["items"][some, :-1] * self.knows_item[some, None] for some in (items, others))
+        return cosines(met, other)
 
     def save(self, folder: Path) -> None:
         """Write everything to one file."""
@@ -72,11 +74,6 @@ class Learned:
         """Mark the likes whose items were met; -1, which pads, is the item behind the last one, that nobody knows."""
         met: NDArray[np.bool_] = np.append(self.knows_item, [False])
         return np.take(met, recent, mode="wrap")
-
-    def _directions(self, items: NDArray[np.intp]) -> NDArray[np.float32]:
-        vectors = self.weights["items"][items, :-1] * self.knows_item[items, None]
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
 
 
 def masked_softmax(logits: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -164,6 +164,25 @@ def test_training_learns_every_part_and_the_recommender_shares_it(hybrid):
     assert [id(weight) for weight in made.scorer.weights] == [id(weight) for weight in made.recommender.weights]
 
 
+def test_the_same_seed_trains_the_same_model():
+    """Made and asked twice, the hybrid has the same weights, drops the same numbers and learns the same from them, to the bit.
+
+    Whatever else draws random numbers in the process meanwhile: Keras' own seeds come from Python's global generator, which the threads
+    of a scheduler use as well.
+    """
+    inputs, liked = world_of_tastes(12, 30, 9, np.random.default_rng(1))
+    steps = []
+    for others in range(2):
+        keras.utils.set_random_seed(others)
+        scorer = hybrid_pipeline(12, 30, 9, 4, 4, embedding_dim=4, seed=3).scorer
+        with tf.GradientTape() as tape:
+            loss = CandidateSoftmax(0.2)(liked, scorer(inputs, training=True))
+        gradients = tape.gradient(loss, scorer.trainable_variables)
+        steps.append([loss.numpy(), *scorer.get_weights(), *(tf.convert_to_tensor(gradient).numpy() for gradient in gradients)])
+    for one, other in zip(*steps, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize(("name", "wrong"), [("user_id", 12), ("user_id", -1), ("item_id", 30), ("item_id", -1)])
 def test_ids_nobody_has_stop_training_and_serving(hybrid, name, wrong):
     """Also where the item is masked: padding carries an id that exists."""

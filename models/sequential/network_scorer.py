@@ -1,0 +1,99 @@
+"""Any sequence network as a scorer: it learns from the likes of users in their order, and looks at the latest of them to score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from models.artifact import Layout, write_config
+from models.scorer import Family, Progress, TrainingData, UserBlock, silent
+from models.sequential.item_vectors import first_items
+from models.sequential.learned import Learned
+from models.sequential.stretches import Sequences
+from models.sequential.training_config import TrainingConfig
+
+if TYPE_CHECKING:
+    from models.sequential.sequence_training import Encode
+
+Config = TypeVar("Config", bound=BaseModel)
+Weights = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Network:
+    """What one sequence network does unlike another; it looks at the `last` likes of users and learns from `stretch` likes in one go."""
+
+    embedding_size: int
+    last: int
+    stretch: int
+    training: TrainingConfig
+
+    first_weights: Callable[[NDArray[np.float32], int], Weights]
+    """Takes the items' vectors to start from and a seed; returns the weights before training."""
+
+    state: Callable[[Weights, NDArray[np.float32], NDArray[np.bool_]], NDArray[np.float32]]
+    """Takes weights, latest likes (block, last, size) and which are known (block, last); returns the users' states, (block, size)."""
+
+    encode: Callable[[], Encode]
+    """Loads TensorFlow and returns the same network as it learns."""
+
+    layouts: Mapping[str, Layout]
+    """What the weights beside those of the items look like."""
+
+
+class NetworkScorer(Generic[Config]):
+    """A sequence network that has learned; who inherits from it only says which network that is."""
+
+    name: ClassVar[str]
+    family: ClassVar[Family] = "sequential"
+
+    def __init__(self, config: Config, network: Network) -> None:
+        self.config, self.network = config, network
+
+    @property
+    def knows_item(self) -> NDArray[np.bool_]:
+        """Mark the items liked before or after another one; (items,)."""
+        return self._learned.knows_item
+
+    def knows_user(self, users: UserBlock) -> NDArray[np.bool_]:
+        """Mark the users with a known item among their latest likes; (block,)."""
+        return self._learned.knows_user(users, self.network.last)
+
+    def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:
+        """Train the network on every like that follows another one; where interactions carry no times there are none."""
+        from models.sequential.sequence_training import train  # loads TensorFlow
+
+        network, sequences = self.network, Sequences.of(data.interactions)
+        start = network.first_weights(first_items(data.interactions, sequences, network.embedding_size, seed), seed)
+        weights, losses = train(network.encode(), start, sequences, network.stretch, network.training, seed, self.name, progress)
+        self._learned = Learned(weights, sequences.likes_of_items > 0, np.array(losses, np.float64))
+        return self
+
+    def score(self, users: UserBlock) -> NDArray[np.float32]:
+        """Multiply the states of users with all items; (block, items)."""
+        liked, known = self._learned.latest(users, self.network.last)
+        return self._learned.scores(self.network.state(self._learned.weights, liked, known), known)
+
+    def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the cosine between the vectors of items; (items, others)."""
+        return self._learned.similarity(items, others)
+
+    def curves(self) -> dict[str, list[float]]:
+        """Return the mean loss of each epoch."""
+        return {"loss": self._learned.losses.tolist()}
+
+    def save(self, folder: Path) -> None:
+        """Write the network."""
+        write_config(folder, self.name, self.config)
+        self._learned.save(folder)
+
+    def with_weights_of(self, folder: Path) -> Self:
+        """Take what was learned from a folder instead of learning it."""
+        self._learned = Learned.load(folder, self.network.layouts)
+        return self
