@@ -66,7 +66,9 @@ def shares(candidates: Candidates, of_models: tuple[float, ...], n_segments: int
     weight = 1 / np.bincount(user, minlength=len(candidates.segment))[user]
     found = given[:, user, place].T
     warm = ~candidates.newcomer[user]
-    everybody = _most_likely(found[warm], speaks_to[user[warm]], weight[warm], np.full(n_models, 1 / n_models), 0.0)
+    everybody = np.full(n_models, 1 / n_models)
+    if warm.any():  # newcomers alone are drawn to no model more than to another
+        everybody = _most_likely(found[warm], speaks_to[user[warm]], weight[warm], everybody, 0.0)
     rows = np.tile(everybody, (n_segments, 1))
     for segment in range(n_segments):
         members = np.flatnonzero(candidates.segment[user] == segment)

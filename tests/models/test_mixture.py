@@ -85,3 +85,12 @@ def test_a_user_to_whom_a_model_does_not_speak_says_nothing_about_its_share():
     candidates.speaks[1, ::2] = False
     candidates.z[1, ::2] = 0
     assert shares(candidates, (1.0, 1.0), 1)[0, 1] == pytest.approx(0.8, abs=0.06)
+
+
+def test_newcomers_alone_have_shares_of_their_own():
+    """Without anybody who has a history there are no shares of everybody to be drawn to, and none are made up of nothing."""
+    z = guesses(2, 12) * 2
+    chances = np.einsum("mui,m->ui", softmax(z.astype(np.float64), axis=2), np.array([0.2, 0.8]))
+    candidates = gathered(z, drawn(chances, 13))
+    candidates.newcomer[:] = True
+    np.testing.assert_allclose(shares(candidates, (1.0, 1.0), 1)[0], [0.2, 0.8], atol=0.06)
