@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import errno
-import json
 import logging
 import shlex
-import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from hashlib import sha256
-from importlib import metadata
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from flows.clock import now
+from flows.identity import differences, identify
 from flows.settings import Settings
-from tasks.ingest.delivery import accepted, delivered_again, set_aside_before, waiting
+from tasks.ingest.delivery import delivered_again, waiting
+from tasks.intact import faults_of
 from tasks.night import Night, Receipt, Runner, plain
-from tasks.publish import LIBRARIES, attempt_entry, is_intact, serving
-from tasks.refusals import InputRefusedError, NightError, StorageError, UsageError
-from tasks.storage import append_line, canonical_json, file_hash, remove, text_hash, write_json
-from tasks.workspace import Workspace
+from tasks.publication import Publication, close
+from tasks.publish import attempt_entry
+from tasks.recovery import recover
+from tasks.refusals import NightError, UsageError, WarehouseDamagedError
+from tasks.self_test import require_fit
+from tasks.storage import append_line, canonical_json, remove, write_json
+from tasks.storage_faults import named_faults
+from tasks.workspace import Workspace, read_json
 
 log = logging.getLogger("nightly")
-
-
-def now() -> datetime:
-    """Read the clock, as UTC without zone; once, at the top of a run."""
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 class Options(BaseModel, frozen=True, extra="forbid"):
@@ -45,6 +41,9 @@ class Options(BaseModel, frozen=True, extra="forbid"):
 
     allow_volume: bool = False
     """Accept a delivery far smaller or larger than usual."""
+
+    wait: bool = False
+    """Wait for another run to end instead of ending at once."""
 
 
 class Ending(BaseModel, frozen=True, extra="forbid"):
@@ -93,28 +92,34 @@ def attempted(
     publishes: bool = True,
     detail: str = "",
 ) -> Ending:
-    """Carry out a composition of steps under the workspace's lock.
+    """Carry out a composition of steps under the workspace's lock, after finishing what a killed run had decided.
 
-    Foreseen refusals become endings. What is unforeseen, and signals, are recorded and raised again. Raises LockHeldError and
-    UsageError before anything is touched.
+    Foreseen refusals become endings. What is unforeseen, and signals, are recorded and raised again. Raises LockHeldError, StorageError
+    and UsageError before anything is touched.
     """
     started_at = now()
     workspace = Workspace(root.resolve())
     workspace.require()
     day = run_date or started_at.date()
-    with workspace.lock(f"{compose.__name__} for {day}", started_at):
+    with workspace.lock(f"{compose.__name__} for {day}", started_at, wait=options.wait), named_faults(workspace):
+        require_fit(workspace, trusted=settings.keeping.trust_disk)
+        finished = recover(workspace)
         _close_killed_attempt(workspace)
-        night = _identify(workspace, day, settings, f"{compose.__name__} {detail}".strip(), started_at)
+        night = identify(workspace, day, settings, f"{compose.__name__} {detail}".strip(), started_at)
         early = _nothing_to_do(night, settings, options) if publishes else None
         if early is not None:
+            early = _as_finished(early, finished)
             append_line(workspace.runs, canonical_json(attempt_entry(night, early.ending, early.exit_code, early.reason)))
+            _sweep(night)
+            close(night.staging)  # an attempt killed after it was recorded leaves what it had staged
             return early
         _sweep(night)
-        write_json(_open_attempt(workspace), attempt_entry(night, "failed", 1, "killed or the machine stopped"))
+        write_json(workspace.open_attempt, attempt_entry(night, "failed", 1, "killed, or the machine stopped"))
         told = _Told(runner)
         ending = Ending(ending="failed", exit_code=1, run_date=day, run_id=night.run_id, reason="unexpected error; see the log")
         try:
-            compose(night, settings, options, told)
+            with named_faults(workspace):
+                _composed(compose, night, settings, options, told)
             ending = _success(night, told, publishes)
         except NightError as refusal:
             ending = _refused(night, refusal)
@@ -124,79 +129,53 @@ def attempted(
         except SystemExit as stop:
             ending = ending.model_copy(update={"exit_code": int(stop.code or 143), "reason": "terminated"})
             raise
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES, errno.EDQUOT):
-                raise
-            storage = StorageError(
-                str(error.filename or workspace.root), "a disk to write to", str(error), "free space or repair it, then run again"
-            )
-            ending = _refused(night, storage)
         finally:
             ending = _record(night, told, ending, command)
         if ending.exit_code == 0:
-            remove(night.staging)
+            close(night.staging)
         return ending
 
 
-def _identify(workspace: Workspace, day: date, settings: Settings, composition: str, started_at: Any) -> Night:
-    """Hash everything that decides tonight's bytes into the run's id."""
-    inputs = {delivery.sha256 for delivery in accepted(workspace)} | set_aside_before(workspace)
-    # Files that contradict each other have no identity; ingest meets the same refusal and the attempt is recorded with it.
-    with suppress(InputRefusedError):
-        inputs |= {delivery.sha256 for delivery in waiting(workspace, settings.source, day)}
-    served = workspace.last_published_before(day)
-    champion = str(served["run_id"]) if served else None
-    identity = {
-        "run_date": day,
-        "inputs": sorted(inputs),
-        "settings": settings.fingerprint(),
-        "code": code_version(),
-        "composition": composition,
-        "libraries": {name: metadata.version(name) for name in LIBRARIES},
-    }
-    return Night(
-        workspace=workspace,
-        run_date=day,
-        run_id=text_hash(canonical_json({**identity, "champion": champion}))[:16],
-        attempt_id=uuid.uuid4().hex[:12],
-        started_at=started_at,
-        champion=champion,
-        seed=settings.seed,
-        compute=settings.compute,
-        inputs_id=text_hash(canonical_json(identity))[:16],
-    )
+def _composed(compose: Composition, night: Night, settings: Settings, options: Options, told: _Told) -> None:
+    """Carry the steps out; where the warehouse turns out damaged, once more with a new one: steps that need nothing of it stand."""
+    try:
+        compose(night, settings, options, told)
+    except WarehouseDamagedError as damage:
+        log.warning("%s", damage)
+        compose(night, settings, options, told)
 
 
-def code_version() -> str:
-    """Hash the source of this program, so that a night made by other code is another night."""
-    digest = sha256()
-    # From this file, not from the imported packages: run from inside a workspace, `models` may be found as its folder of models.
-    root = Path(__file__).parent.parent
-    for package in ("flows", "models", "sql", "tasks"):
-        folder = root / package
-        for path in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".sql", ".jinja")):
-            digest.update(f"{path.relative_to(root).as_posix()} {file_hash(path)}\n".encode())
-    return digest.hexdigest()
+def _as_finished(early: Ending, finished: list[Publication]) -> Ending:
+    """Call a night published that an earlier attempt had decided to publish and this one carried out to its end."""
+    for publication in finished:
+        if publication.manifest["run_id"] == early.run_id:
+            reason = f"attempt {publication.attempt['attempt_id']} was killed while publishing; this one carried it out to its end"
+            return early.model_copy(update={"ending": "published", "reason": reason})
+    return early
 
 
 def _nothing_to_do(night: Night, settings: Settings, options: Options) -> Ending | None:
     """Recognise a night that is published already, or has nothing new; raises UsageError for a date that would change unasked."""
     known = Ending(ending="unchanged", exit_code=0, run_date=night.run_date, run_id=night.run_id)
-    served = serving(night)
-    if served is not None and served["inputs_id"] == night.inputs_id and is_intact(night, served):
-        for path in delivered_again(night.workspace):
-            remove(path)
-        rows = {name: table["rows"] for name, table in served["tables"].items()}
-        reason = "the same inputs, settings and code are published for this date already"
-        return known.model_copy(
-            update={"run_id": served["run_id"], "reason": reason, "rows": rows, "model_version": served["model_version"]}
-        )
-    if options.if_new and night.workspace.current() and not waiting(night.workspace, settings.source, night.run_date):
+    served = next(iter(night.workspace.manifests_of(str(night.run_date))), None)
+    is_same = served is not None and served["inputs_id"] == night.inputs_id
+    if served is not None and is_same:
+        damaged = list(faults_of(night.workspace, served))
+        if not damaged:
+            for path in delivered_again(night.workspace):
+                remove(path)
+            rows = {name: table["rows"] for name, table in served["tables"].items()}
+            reason = "the same inputs, settings and code are published for this date already"
+            return known.model_copy(
+                update={"run_id": served["run_id"], "reason": reason, "rows": rows, "model_version": served["model_version"]}
+            )
+        log.warning("%s of %s is made again: %s", damaged[0].file, night.run_date, damaged[0].found)
+    if options.if_new and night.workspace.current() and not waiting(night.workspace, settings.source, night.run_date, night.started_at):
         return known.model_copy(update={"ending": "skipped", "reason": "nothing new was delivered"})
-    if served is not None and served["inputs_id"] != night.inputs_id and not options.replace:
-        found = f"run {served['run_id']}, made from other inputs, settings or code"
+    if served is not None and not is_same and not options.replace:
+        found = f"run {served['run_id']}, which would change: {'; '.join(differences(night, served, settings))}"
         next_step = f"{_again(night)} --replace, if the served tables shall change"
-        raise UsageError(str(night.run_date), "a date that is not published yet", found, next_step)
+        raise UsageError(str(night.run_date), "a date that is not published yet, or the same inputs", found, next_step)
     return None
 
 
@@ -212,18 +191,13 @@ def _sweep(night: Night) -> None:
                 remove(path)
 
 
-def _open_attempt(workspace: Workspace) -> Path:
-    return workspace.root / ".attempt.json"
-
-
 def _close_killed_attempt(workspace: Workspace) -> None:
     """Record an attempt that never came to its end: nobody else can, and status must tell the truth."""
-    path = _open_attempt(workspace)
-    if path.is_file():
-        entry = json.loads(path.read_text())
-        log.warning("the attempt of %s was killed; its finished steps are kept", entry["started_at"])
+    entry = read_json(workspace.open_attempt)
+    if entry is not None:
+        log.warning("the attempt of %s was killed (memory? a shutdown?); its finished steps are kept", entry["started_at"])
         append_line(workspace.runs, canonical_json(entry))
-        remove(path)
+    remove(workspace.open_attempt)
 
 
 def _success(night: Night, told: _Told, publishes: bool) -> Ending:
@@ -260,9 +234,12 @@ def _record(night: Night, told: _Told, ending: Ending, command: str) -> Ending:
     """Write the attempt's line and its report; a report that fails is a warning, never the end of a night."""
     from tasks.report import Story, report
 
-    entry = attempt_entry(night, ending.ending, ending.exit_code, ending.reason)
-    append_line(night.workspace.runs, canonical_json(entry | {"model_version": ending.model_version}))
-    remove(_open_attempt(night.workspace))
+    entry = attempt_entry(night, ending.ending, ending.exit_code, ending.reason, told.receipts.get("gate"))  # type: ignore[arg-type]
+    try:
+        append_line(night.workspace.runs, canonical_json(entry | {"model_version": ending.model_version}))
+        remove(night.workspace.open_attempt)
+    except OSError as error:
+        log.warning("runs.jsonl: this attempt is not recorded before the next start: %s", error)
     ending = ending.model_copy(update={"seconds": entry["seconds"]})
     try:
         story = Story.of(

@@ -10,8 +10,11 @@ from pathlib import Path
 from flows.attempt import Ending, Options
 from flows.nightly import run_night
 from flows.settings import Settings
+from tasks.calendar import built_on_older_input, stretches
+from tasks.inspection import command as command_for
 from tasks.night import Runner, plain
 from tasks.refusals import UsageError
+from tasks.workspace import Workspace
 
 log = logging.getLogger("nightly")
 
@@ -23,7 +26,8 @@ def run_backfill(
 
     Dates that are published already end `unchanged`, so an interrupted backfill continues where it was when started again. A night
     that is refused or held, or would change a published date unasked, keeps its table and the next date goes on; an unexpected
-    failure ends the backfill. The pointer never moves backwards.
+    failure ends the backfill. The pointer never moves backwards. In the end the dates are named that were built on older input than is
+    known by then.
     """
     endings = []
     for day in _days(first, last):
@@ -35,6 +39,9 @@ def run_backfill(
             endings.append(Ending(ending="kept_last_good", run_date=day, **unasked))
         if endings[-1].ending == "failed":
             break
+    for earliest, latest in stretches(built_on_older_input(Workspace(root.resolve()))):
+        again = command_for(root, "backfill", "--from", earliest, "--to", latest, "--replace")
+        log.warning("built on older input: %s to %s; to make them again: %s", earliest, latest, again)
     return endings
 
 

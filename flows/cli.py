@@ -30,6 +30,7 @@ RunDate = Annotated[date | None, Parameter(help="The night's date, YYYY-MM-DD; d
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as one JSON object.")]
 Replace = Annotated[bool, Parameter(negative="", help="Replace the tables of a date that is published and would change.", group=_running)]
 AllowVolume = Annotated[bool, Parameter(negative="", help="Accept a delivery far smaller or larger than usual.", group=_running)]
+Wait = Annotated[bool, Parameter(negative="", help="Wait for another run to end instead of ending at once.", group=_running)]
 IfNew = Annotated[bool, Parameter(negative="", help="End `skipped` when nothing new was delivered.", group=_running)]
 OnBadFile = Annotated[
     Literal["stop", "set_aside"] | None, Parameter(help="Whether an unreadable file stops the night or is set aside.", group=_running)
@@ -83,13 +84,14 @@ def run(
     allow_volume: AllowVolume = False,
     if_new: IfNew = False,
     on_bad_file: OnBadFile = None,
+    wait: Wait = False,
     json: Json = False,
 ) -> int:
     """Run one night: take in what was delivered, train, judge, and publish tonight's tables if they pass."""
     from flows.attempt import Options
     from flows.console import command_line, finish
 
-    options = Options(replace=replace, if_new=if_new, allow_volume=allow_volume)
+    options = Options(replace=replace, if_new=if_new, allow_volume=allow_volume, wait=wait)
     settings = _settings(workspace, on_bad_file)
     return finish(_run(workspace, run_date, settings, options, on_bad_file, command_line()), json)
 
@@ -101,6 +103,7 @@ def backfill(
     first: Annotated[date, Parameter(name="--from", help="First date, included.")],
     last: Annotated[date, Parameter(name="--to", help="Last date, included.")],
     replace: Replace = False,
+    wait: Wait = False,
     json: Json = False,
 ) -> int:
     """Run the nights of a range of dates, in order, each as of its own date."""
@@ -108,9 +111,8 @@ def backfill(
     from flows.backfill import run_backfill
     from flows.console import command_line, finish_all
 
-    return finish_all(
-        run_backfill(workspace, first, last, _settings(workspace, None), Options(replace=replace), command=command_line()), json
-    )
+    options = Options(replace=replace, wait=wait)
+    return finish_all(run_backfill(workspace, first, last, _settings(workspace, None), options, command=command_line()), json)
 
 
 @app.command
@@ -141,10 +143,54 @@ def tune(
 
 @app.command
 def status(*, workspace: Workspace = Path(), json: Json = False) -> int:
-    """Say what is served, how old it is, and how the last attempts ended."""
+    """Say what is served, how old it is, which nights are missing and how the last ones ended; exits 7 when it is too old."""
+    from flows.clock import now
     from flows.status import show_status
 
-    return show_status(workspace, json)
+    return show_status(workspace, now(), json)
+
+
+@app.command
+def verify(*, workspace: Workspace = Path(), json: Json = False) -> int:
+    """Hash every file that is served or needed and say what to do about damaged ones; exits 6 where there are any."""
+    from flows.verify import verify as examine
+
+    return examine(workspace, json)
+
+
+@app.command
+def rollback(
+    *, workspace: Workspace = Path(), to: Annotated[date, Parameter(help="The published date to serve again.")], json: Json = False
+) -> int:
+    """Serve an earlier published date again, until the next night is published; its files are verified first."""
+    from flows.clock import now
+    from flows.rollback import roll_back
+
+    return roll_back(workspace, to, now(), json)
+
+
+@app.command
+def gc(
+    *,
+    workspace: Workspace = Path(),
+    dry_run: Annotated[bool, Parameter(negative="", help="List what would go, and remove nothing.")] = False,
+    orphans: Annotated[bool, Parameter(negative="", help="Remove also what nothing names, as `nightly doctor` lists it.")] = False,
+    json: Json = False,
+) -> int:
+    """Remove old dates, models and leftovers, as [keeping] says; never anything of raw/."""
+    from flows.clock import now
+    from flows.gc import collect
+
+    return collect(workspace, now(), json, dry_run=dry_run, with_orphans=orphans)
+
+
+@app.command
+def doctor(*, workspace: Workspace = Path(), json: Json = False) -> int:
+    """Look at everything a night rests on and say what to type where something is wrong; exits 6 where it is bad."""
+    from flows.clock import now
+    from flows.doctor import show_diagnosis
+
+    return show_diagnosis(workspace, now(), json)
 
 
 @app.command

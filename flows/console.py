@@ -10,12 +10,28 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tasks.refusals import NightError
+from tasks.refusals import NightError, spelled_out
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from flows.attempt import Ending
+
+
+RUNBOOKS = {
+    1: "killed-interrupted-or-unexpected",
+    2: "a-command-or-a-date-is-refused-exit-2",
+    3: "input-refused-exit-3",
+    4: "held-by-the-gate-exit-4",
+    5: "the-lock-is-held-exit-5",
+    6: "a-disk-or-a-file-fails-exit-6",
+}
+"""Exit code -> the part of docs/operations.md that says what to do."""
+
+
+def runbook(exit_code: int) -> str:
+    """Return a line that names the runbook of an exit code, nothing where there is none."""
+    return f"docs/operations.md#{RUNBOOKS[exit_code]}" if exit_code in RUNBOOKS else ""
 
 
 def guarded(app: Callable[..., Any]) -> int:
@@ -29,10 +45,8 @@ def guarded(app: Callable[..., Any]) -> int:
     except CycloptsError:
         return 2
     except NightError as error:
-        say(
-            f"nightly: {error.where}\n  expected: {error.expected}\n  found:    {error.found}\n  next:     {error.next_step}",
-            to=sys.stderr,
-        )
+        facts = f"  expected: {error.expected}\n  found:    {error.found}\n  next:     {error.next_step}"
+        say(f"nightly: {error.where}\n{facts}\n  runbook:  {runbook(error.exit_code)}", to=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         say("nightly: interrupted; run the same command again to resume", to=sys.stderr)
@@ -41,13 +55,21 @@ def guarded(app: Callable[..., Any]) -> int:
         return 0
 
 
+class _Legible(logging.Formatter):
+    """Writes each message in one line: names and values in it may come from a delivery, and may mean to move the cursor."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name logging knows it by
+        record.message = spelled_out(record.message)
+        return super().formatMessage(record)
+
+
 def _terminated(_number: int, _frame: object) -> None:
     raise SystemExit(143)
 
 
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.setFormatter(_Legible("%(asctime)s %(message)s", "%H:%M:%S"))
     logger = logging.getLogger("nightly")
     logger.handlers = [handler]
     logger.setLevel(logging.INFO)
@@ -99,6 +121,8 @@ def _told(ending: Ending) -> str:
         lines.append(f"NDCG@{ending.k}: " + ", ".join(f"{name} {value:.4f}" for name, value in ending.ndcg.items() if value is not None))
     if ending.next_step:
         lines.append(f"next: {ending.next_step}")
+    if ending.exit_code in RUNBOOKS:
+        lines.append(f"runbook: {runbook(ending.exit_code)}")
     if ending.report:
         lines.append(f"report: {ending.report}")
     return "\n".join(line for line in lines if line)

@@ -76,7 +76,7 @@ def _recorded(flow_run_name: Callable[[], str] | str = _dated_name) -> Callable[
 @_recorded()
 def nightly(
     workspace: Folder, run_date: date | None = None, timezone: TimeZone = "UTC", replace: bool = False, allow_volume: bool = False,
-    if_new: bool = False, on_bad_file: OnBadFile = None,
+    if_new: bool = False, wait: bool = False, on_bad_file: OnBadFile = None,
 ) -> State[Any]:  # fmt: skip
     """Run one night: take in what was delivered, train, judge, and publish tonight's tables if they pass.
 
@@ -87,9 +87,10 @@ def nightly(
         replace: Replace the tables of a date that is published already and would change.
         allow_volume: Accept a delivery far smaller or larger than usual.
         if_new: End `skipped` when nothing new was delivered since the last published night.
+        wait: Wait for another run to end instead of being cancelled at once.
         on_bad_file: Whether an unreadable file stops the night or is set aside; empty leaves it to nightly.toml.
     """
-    day, options = night_date(run_date, timezone), Options(replace=replace, allow_volume=allow_volume, if_new=if_new)
+    day, options = night_date(run_date, timezone), Options(replace=replace, allow_volume=allow_volume, if_new=if_new, wait=wait)
 
     def run(runner: Runner, command: str) -> Ending:
         return run_night(Path(workspace), day, _settings(workspace, on_bad_file), options, runner, command)

@@ -31,18 +31,8 @@ def night(at: Night, settings: Settings, options: Options, step: Runner) -> None
     """Turn the interactions known on the night's date into that night's tables."""
     learned = learn(at, settings, options, step)
     scored = step(score, at, learned.prepared, learned.refitted, settings.score, settings.train.popularity, learned.delivered.id_types)
-    checked = step(check, at, learned.delivered, scored, settings.warehouse)
-    step(
-        publish,
-        at,
-        learned.delivered,
-        learned.prepared,
-        learned.evaluated,
-        learned.gated,
-        learned.refitted,
-        checked,
-        settings.model_dump(mode="json"),
-    )
+    checked = step(check, at, learned.delivered, scored, settings.warehouse, settings.gate, learned.gated)
+    step(publish, at, learned.prepared, learned.evaluated, learned.gated, learned.refitted, checked)
 
 
 @dataclass(frozen=True)
@@ -72,10 +62,10 @@ def learn(at: Night, settings: Settings, options: Options, step: Runner) -> Lear
 
 def take_in(at: Night, settings: Settings, options: Options, step: Runner) -> tuple[Delivered, Prepared]:
     """Take in what was delivered, prove it fit, and bring everything known into the form models learn from."""
-    delivered = step(ingest, at, settings.source, settings.volume, options.allow_volume)
+    delivered = step(ingest, at, settings.source, settings.volume, options.allow_volume, settings.warehouse)
     staged = step(stage, at, delivered, settings.source, settings.events, settings.warehouse)
     validated = step(validate, at, delivered, staged, settings.validation, settings.warehouse)
-    kept = step(keep, at, delivered, validated)
+    kept = step(keep, at, delivered, validated, settings.warehouse)
     prepared = step(
         prepare, at, delivered, kept, settings.events, settings.holdout, settings.segments, settings.features, settings.warehouse
     )

@@ -15,10 +15,10 @@ from tasks.validate import validate
 
 def refresh(at: Night, settings: Settings, options: Options, step: Runner) -> None:
     """Bring new deliveries into raw/ once they are found fit."""
-    delivered = step(ingest, at, settings.source, settings.volume, options.allow_volume)
+    delivered = step(ingest, at, settings.source, settings.volume, options.allow_volume, settings.warehouse)
     staged = step(stage, at, delivered, settings.source, settings.events, settings.warehouse)
     validated = step(validate, at, delivered, staged, settings.validation, settings.warehouse)
-    step(keep, at, delivered, validated)
+    step(keep, at, delivered, validated, settings.warehouse)
 
 
 def run_refresh(

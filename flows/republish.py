@@ -22,7 +22,7 @@ def republish(at: Night, settings: Settings, options: Options, step: Runner, *, 
     adopted = step(adopt, at, prepared, model_version)
     scored = step(score, at, prepared, adopted, settings.score, settings.train.popularity, delivered.id_types)
     checked = step(check, at, delivered, scored, settings.warehouse)
-    step(publish, at, delivered, prepared, None, None, adopted, checked, settings.model_dump(mode="json"))
+    step(publish, at, prepared, None, None, adopted, checked)
 
 
 def run_republish(

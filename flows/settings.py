@@ -16,12 +16,13 @@ from models.blend_training import BlendConfig, BlendMethod
 from models.compute import ComputeConfig
 from models.holdout import HoldoutConfig
 from models.verdict import GateConfig
-from tasks.blend import JudgingConfig
 from tasks.evaluate import EvaluateConfig
 from tasks.ingest.delivery import SourceConfig
 from tasks.ingest.volume import VolumeConfig
+from tasks.judging import JudgingConfig
 from tasks.prepare import FeatureConfig, SegmentConfig
 from tasks.refusals import UsageError
+from tasks.retention import KeepingConfig
 from tasks.score import ScoreConfig
 from tasks.stage import EventsConfig
 from tasks.storage import canonical_json, text_hash, write_bytes
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     compute: ComputeConfig = ComputeConfig()
     warehouse: WarehouseConfig = WarehouseConfig()
     tune: TuneConfig = TuneConfig()
+    keeping: KeepingConfig = KeepingConfig()
 
     @field_validator("blend")
     @classmethod
@@ -86,10 +88,14 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings  # pydantic hands them over by name; a workspace has neither
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    def deciding(self) -> dict[str, Any]:
+        """Return what decides a night's bytes: not what the warehouse may use, what a bad file does to the run, how to tune or to keep."""
+        unread = {"on_bad_file", "settle_seconds", "require_sidecar"}
+        return self.model_dump(mode="json", exclude={"warehouse": True, "tune": True, "keeping": True, "source": unread})
+
     def fingerprint(self) -> str:
-        """Hash what decides tonight's bytes: not what the warehouse may use, what a bad file does to the run, or how to tune."""
-        deciding = self.model_dump(mode="json", exclude={"warehouse": True, "tune": True, "source": {"on_bad_file"}})
-        return text_hash(canonical_json(deciding))
+        """Hash what decides a night's bytes."""
+        return text_hash(canonical_json(self.deciding()))
 
 
 def load_settings(root: Path, **flags: Any) -> Settings:

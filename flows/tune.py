@@ -14,11 +14,12 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from flows.attempt import code_version, now
+from flows.clock import now
 from flows.console import say
+from flows.identity import code_version
 from flows.settings import Settings, load_settings, set_in_file
+from tasks.deliveries import accepted
 from tasks.ingest import ingest
-from tasks.ingest.delivery import accepted
 from tasks.night import Night, plain
 from tasks.prepare import prepare
 from tasks.publish import LIBRARIES
@@ -62,8 +63,9 @@ def run_tune(root: Path, run_date: date | None, settings: Settings, fresh: bool 
     day = run_date or started_at.date()
     folder = workspace.root / "tuning"
     with workspace.lock(f"tune for {day}", started_at):
-        inputs = sorted(delivery.sha256 for delivery in accepted(workspace))
-        if not any(delivery.source == "interactions" for delivery in accepted(workspace)):
+        deliveries = [delivery for delivery in accepted(workspace) if delivery.counts_on(day)]
+        inputs = sorted(delivery.sha256 for delivery in deliveries)
+        if not any(delivery.source == "interactions" for delivery in deliveries):
             hint = f"nightly run --workspace {shlex.quote(str(workspace.root))}"
             raise InputRefusedError(str(workspace.raw), "interactions that a night has accepted", "none", hint)
         if fresh:
@@ -78,7 +80,7 @@ def run_tune(root: Path, run_date: date | None, settings: Settings, fresh: bool 
             if path != night.staging:
                 remove(path)
         source = settings.source.model_copy(update={"files": {}})
-        delivered = plain(ingest, night, source, settings.volume, True)
+        delivered = plain(ingest, night, source, settings.volume, True, settings.warehouse)
         staged = plain(stage, night, delivered, source, settings.events, settings.warehouse)
         prepared = plain(
             prepare, night, delivered, staged, settings.events, settings.holdout, settings.segments, settings.features, settings.warehouse

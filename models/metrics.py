@@ -96,6 +96,10 @@ class ListMetrics:
     """Number of different lists as a share of the users who have one; order counts."""
     commonest_list: float
     """Share of the users with a list who are given the most common one."""
+    effective_items: float
+    """How many items would give exposure the same entropy, were they all shown equally often; k where everybody is shown the same."""
+    reachable_items: int
+    """The most items that this many places can show."""
 
 
 def list_metrics(items: NDArray[np.int32], k: int, popularity: NDArray[np.integer], recommendable: NDArray[np.bool_]) -> ListMetrics:
@@ -104,15 +108,18 @@ def list_metrics(items: NDArray[np.int32], k: int, popularity: NDArray[np.intege
     exposure = np.bincount(shown[shown >= 0], minlength=len(recommendable))
     offered = exposure[recommendable]
     n_offered = max(1, len(offered))
+    reachable = min(len(offered), int(exposure.sum()))
     n_alike = _lists_alike(shown)
     n_lists = max(1, int(n_alike.sum()))
     return ListMetrics(
         coverage=int(np.count_nonzero(offered)) / n_offered,
-        reachable_coverage=min(len(offered), int(exposure.sum())) / n_offered,
+        reachable_coverage=reachable / n_offered,
         novelty=_novelty(exposure, popularity),
         gini=_gini(offered),
         distinct_lists=len(n_alike) / n_lists,
         commonest_list=int(n_alike.max(initial=0)) / n_lists,
+        effective_items=_effective(offered),
+        reachable_items=reachable,
     )
 
 
@@ -128,6 +135,12 @@ def _novelty(exposure: NDArray[np.integer], popularity: NDArray[np.integer]) -> 
         return 0.0
     liked = np.maximum(popularity, 1)
     return float(-(exposure * np.log2(liked / liked.sum())).sum() / exposure.sum())
+
+
+def _effective(exposure: NDArray[np.integer]) -> float:
+    """Return the exponential of the entropy of exposure; 0 when nothing is shown."""
+    share = exposure[exposure > 0] / max(1, exposure.sum())
+    return float(np.exp(-(share * np.log(share)).sum())) if len(share) else 0.0
 
 
 def _gini(exposure: NDArray[np.integer]) -> float:

@@ -8,10 +8,11 @@ import numpy as np
 
 from models.blend import Blend
 from tasks.blend import segment_weights, write_weights
+from tasks.model_set import intact_sets, set_fault
 from tasks.night import Night
 from tasks.prepare import Prepared, training_set
 from tasks.refit import Refitted
-from tasks.refusals import UsageError
+from tasks.refusals import StorageError, UsageError
 from tasks.storage import link_file
 from tasks.tables import TABLES, write_table
 from tasks.train import FittedModel
@@ -20,12 +21,17 @@ from tasks.train import FittedModel
 def adopt(night: Night, _prepared: Prepared, model_version: str) -> Refitted:
     """Stage an earlier set of models for scoring, with the weights it was published with and no new metrics.
 
-    Raises UsageError where the set is gone, or was made for other user segments.
+    Raises UsageError where the set is gone, or was made for other user segments; StorageError where its files are damaged: none of them
+    is opened before its hash is compared.
     """
     source = night.workspace.models / model_version
     if not (source / "card.json").is_file():
         versions = ", ".join(sorted(path.name for path in night.workspace.models.glob("*") if path.is_dir())) or "none"
         raise UsageError(f"models/{model_version}", "a kept set of models", f"only {versions}", "name one of these")
+    fault = set_fault(night.workspace, model_version)
+    if fault is not None:
+        whole = ", ".join(intact_sets(night.workspace)) or "none"
+        raise StorageError(fault.file, fault.expected, fault.found, f"name a set that is whole ({whole}), or restore it from a backup")
     card = json.loads((source / "card.json").read_text())
     known = training_set(night)
     if tuple(card["segment_bounds"]) != known.segments.bounds:

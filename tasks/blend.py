@@ -7,19 +7,17 @@ import logging
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from models.blend import Blend
 from models.blend_inspection import losses_without, weight_deviations
 from models.blend_training import FITS, BlendConfig, Models, cross_fit
-from models.block_scores import score_block
 from models.candidates import Candidates, collect
 from models.compute import limited_threads
 from models.holdout import user_half
-from models.metrics import judged_users
+from tasks.judging import JudgingConfig, even_lots, judged_audience, judged_sample, scored_blocks
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
-from tasks.prepare.training_set import TrainingSet
 from tasks.refusals import NightHeldError
 from tasks.storage import write_bytes
 from tasks.tables import TABLES, write_table
@@ -29,19 +27,6 @@ log = logging.getLogger("nightly")
 
 TWO_SIDED = 1.96
 """Standard deviations on either side that hold 95 % of a normal distribution."""
-
-
-class JudgingConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
-    """On whom weights are learned and models are judged."""
-
-    max_users: int = Field(10_000, ge=100)
-    """Holdout users scored; with more, a fixed sample by the hash of their ids."""
-
-    max_newcomers: int = Field(2000, ge=0)
-    """Of these users, how many are also judged as if they had just joined: their history is hidden from the models."""
-
-    users_at_once: int = Field(512, ge=1)
-    """Users scored at a time; memory is this times the catalogue times the models."""
 
 
 class SegmentWeights(BaseModel, frozen=True, extra="forbid"):
@@ -68,24 +53,22 @@ class Blended(Receipt, frozen=True):
     n_users: int
 
 
-def blend(night: Night, _prepared: Prepared, trained: Trained, config: BlendConfig, judging: JudgingConfig) -> Blended:
-    """Fit every kind of blend to the holdout's users, in halves and together."""
+def blend(night: Night, prepared: Prepared, trained: Trained, config: BlendConfig, judging: JudgingConfig) -> Blended:
+    """Fit every kind of blend to the holdout's users, in halves and together; raises NightHeldError where the fit slice knows them."""
     known = training_set(night)
     scorers = load_models(night.workspace.root, trained.models)
     users = judged_sample(known, judging)
     newcomers = users[: judging.max_newcomers] if known.segments.begins_with_newcomers else users[:0]
-    data, targets = known.training_data("fit"), known.targets()
-    histories, seen = data.interactions.histories(), data.interactions.seen()
+    audience, targets = judged_audience(known, by_days=prepared.holdout == "days"), known.targets()
     blocks: list[Candidates] = []
     with limited_threads(night.compute):
-        for rows, new in (*_lots(users, judging, new=False), *_lots(newcomers, judging, new=True)):
-            people = data.block(rows, histories)
-            people = people.as_newcomers() if new else people
-            allowed = allowed_items(seen[rows], known.recommendable)
-            lists = (people.segment, allowed, targets[rows], config.candidates, config.max_targets)
-            blocks.append(collect(score_block(scorers, people), *lists, newcomers=new))
+        for new in (False, True):
+            lots = even_lots(newcomers if new else users, judging.users_at_once)
+            for said in scored_blocks(audience, scorers, lots, newcomers=new):
+                lists = (said.people.segment, said.allowed, targets[said.users], config.candidates, config.max_targets)
+                blocks.append(collect(said.scores, *lists, newcomers=new))
         candidates = Candidates.together(blocks)
-        models = Models(tuple(scorer.name for scorer in scorers), tuple(scorer.family for scorer in scorers), data.segments)
+        models = Models(tuple(scorer.name for scorer in scorers), tuple(scorer.family for scorer in scorers), audience.data.segments)
         half = user_half(known.users["user_id"].take(np.concatenate([users, newcomers])).to_pylist())
         methods = tuple(dict.fromkeys((_method(config, models), *config.compare)))
         log.info("blend: fitting %s to %d users, %d of them also as newcomers", ", ".join(methods), len(users), len(newcomers))
@@ -116,28 +99,6 @@ def _method(config: BlendConfig, models: Models) -> str:
     raise NightHeldError(
         "setting blend.method", f"one of {', '.join((*FITS, *models.names))}", config.method, "correct it in nightly.toml and run again"
     )
-
-
-def _lots(users: NDArray[np.intp], judging: JudgingConfig, *, new: bool) -> list[tuple[NDArray[np.intp], bool]]:
-    """Cut users into lots that are scored at once, each with whether they are to be taken for newcomers."""
-    return [(lot, new) for lot in np.array_split(users, max(1, -(-len(users) // judging.users_at_once))) if len(lot)]
-
-
-def judged_sample(known: TrainingSet, judging: JudgingConfig) -> NDArray[np.intp]:
-    """Return the holdout users to judge on, ascending: all, or as many as allowed, drawn by a fixed shuffle."""
-    users = judged_users(known.targets())
-    if len(users) <= judging.max_users:
-        return users
-    order = np.random.default_rng(0).permutation(known.n_users)
-    return np.sort(users[np.argsort(order[users], kind="stable")[: judging.max_users]])
-
-
-def allowed_items(seen: object, recommendable: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark what may be recommended to each user of a block: recommendable and not seen by them; (block, items)."""
-    allowed = np.broadcast_to(recommendable, seen.shape).copy()  # type: ignore[attr-defined]
-    rows = np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr))  # type: ignore[attr-defined]
-    allowed[rows, seen.indices] = False  # type: ignore[attr-defined]
-    return allowed
 
 
 def segment_weights(

@@ -12,6 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import sql
+from models.evidence import Check, GateConfig
+from tasks.churn import churn
+from tasks.gate import Gated
 from tasks.ingest import Delivered
 from tasks.night import Night, Receipt
 from tasks.refusals import NightHeldError
@@ -30,10 +33,21 @@ class Checked(Receipt, frozen=True):
 
     rows: dict[str, int]
     checks: tuple[str, ...]
+    overlap: float | None = None
+    """Share of what was served before, and may still be shown, that is shown again; None where nothing tells."""
+    churn: Check | None = None
+    """What the rule on the overlap says."""
 
 
-def check(night: Night, delivered: Delivered, scored: Scored, limits: WarehouseConfig) -> Checked:
-    """Prove schema, order, finiteness and every promise of the staged tables.
+def check(
+    night: Night,
+    delivered: Delivered,
+    scored: Scored,
+    limits: WarehouseConfig,
+    gate: GateConfig | None = None,
+    gated: Gated | None = None,
+) -> Checked:
+    """Prove schema, order, finiteness and every promise of the staged tables, and that the lists have not changed beyond belief.
 
     Raises NightHeldError naming the table, the promise and an example of what breaks it.
     """
@@ -48,9 +62,11 @@ def check(night: Night, delivered: Delivered, scored: Scored, limits: WarehouseC
             violations = warehouse.arrow(f"promises.{name}", **_needed(name, available))
             if violations.num_rows:
                 raise _broken(night, name, violations)
+        overlap = churn(night, warehouse, scored.k, gate or GateConfig(), gated)
     rows = {name: int(pq.read_metadata(night.staged_table(name)).num_rows) for name in STAGED}
     log.info("check: %d promises hold on %d recommendations", len(names), rows["recommendations"])
-    return Checked(files=night.hashed(*(night.staged_table(name) for name in STAGED)), rows=rows, checks=names)
+    files = night.hashed(*(night.staged_table(name) for name in STAGED))
+    return Checked(files=files, rows=rows, checks=names, overlap=overlap.value, churn=overlap)
 
 
 def promises() -> tuple[str, ...]:

@@ -43,7 +43,7 @@ class Night:
     """One run for one `run_date`.
 
     `run_id` is the hash of everything that decides tonight's bytes, `inputs_id` the same without `champion`, the run_id of the night it
-    has to beat;
+    has to beat; `origin` is what both are hashed from, as the manifest tells it;
     `started_at` the only reading of the clock, `began` the same moment on the
     clock that never jumps.
     """
@@ -57,6 +57,7 @@ class Night:
     seed: int
     compute: ComputeConfig
     inputs_id: str = ""
+    origin: dict[str, Any] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
     @property

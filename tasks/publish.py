@@ -7,9 +7,8 @@ moves, a killed night has published nothing, and running it again completes it.
 from __future__ import annotations
 
 import logging
-import platform
+from dataclasses import asdict
 from datetime import date
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,13 @@ import pyarrow.parquet as pq
 from tasks.check import Checked
 from tasks.evaluate import Evaluated
 from tasks.gate import Gated
-from tasks.ingest import Delivered
+from tasks.model_set import set_fault
 from tasks.night import Night, Receipt, peak_bytes
 from tasks.prepare import Prepared
+from tasks.publication import Publication, carry_out, note
 from tasks.refit import Refitted
-from tasks.storage import copy_file, file_hash, link_file, sync_file, sync_folder, write_json
+from tasks.refusals import StorageError
+from tasks.storage import canonical_json, file_hash, link_file, sync_file, sync_tree
 from tasks.tables import CONTRACT_VERSION, TABLES, write_table
 
 log = logging.getLogger("nightly")
@@ -41,33 +42,29 @@ class Published(Receipt, frozen=True):
 
 def publish(
     night: Night,
-    delivered: Delivered,
     prepared: Prepared,
     evaluated: Evaluated | None,
     gated: Gated | None,
     refitted: Refitted,
-    _checked: Checked,
-    settings: dict[str, Any],
+    checked: Checked,
 ) -> Published:
-    """Serve the staged tables: models, dated files, manifest, latest, and the pointer last.
+    """Serve the staged tables, all or nothing: bring everything to the disk, write down what is to be served, and carry it out.
 
-    Without an evaluation (an earlier set of models was asked for by hand) the manifest carries no quality.
+    Without an evaluation (an earlier set of models was asked for by hand) the manifest carries no quality. Raises StorageError where a
+    staged table is no longer what was checked.
     """
     workspace = night.workspace
     reason = gated.reason if gated else f"asked for by hand: the models {refitted.model_version}"
-    _write_runs(night, prepared, reason, refitted)
+    attempt = attempt_entry(night, "published", 0, reason, gated) | {
+        "data_through": prepared.data_through,
+        "model_version": refitted.model_version,
+    }
+    _write_runs(night, attempt)
     keep_models(night, refitted)
-    tables = {}
-    for name in TABLES:
-        staged, served = night.staged_table(name), workspace.table(name, night.run_date)
-        sync_file(staged)
-        if served.is_file() and file_hash(served) != file_hash(staged):
-            _keep_replaced(night, name, served)
-        link_file(staged, served)
-        rows = int(pq.read_metadata(served).num_rows)
-        tables[name] = {"path": workspace.relative(served), "sha256": file_hash(served), "rows": rows, "bytes": served.stat().st_size}
+    staged = {name: night.staged_table(name) for name in TABLES}
+    tables = {name: _as_served(night, name, path, checked) for name, path in staged.items()}
     manifest = {
-        "schema_version": 1,
+        "schema_version": 2,
         "contract_version": CONTRACT_VERSION,
         "run_id": night.run_id,
         "inputs_id": night.inputs_id,
@@ -76,38 +73,40 @@ def publish(
         "data_through": prepared.data_through,
         "model_version": refitted.model_version,
         "verdict": reason,
-        "quality": {"k": evaluated.k, "ndcg": evaluated.evidence.ndcg.value, "holdout": prepared.holdout} if evaluated else None,
-        "inputs": {delivery.sha256: {"source": delivery.source, "name": delivery.name} for delivery in delivered.deliveries},
+        "quality": {"k": evaluated.k, "ndcg": gated.ndcg, "holdout": prepared.holdout, "speaker": gated.speaker, "overlap": checked.overlap}
+        if evaluated and gated
+        else None,
         "tables": tables,
-        "settings": settings,
-        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}},
+        **night.origin,
     }
-    path = workspace.manifests / f"{night.run_id}.json"
-    write_json(path, manifest)
-    _point(night, manifest)
+    publication = Publication(staged={name: workspace.relative(path) for name, path in staged.items()}, manifest=manifest, attempt=attempt)
+    note(night.staging, publication)
+    carry_out(workspace, publication)
     log.info("publish: %d recommendations for %s", tables["recommendations"]["rows"], night.run_date)
     served_rows = {name: table["rows"] for name, table in tables.items()}
-    return Published(files=night.hashed(path), manifest=workspace.relative(path), model_version=refitted.model_version, rows=served_rows)
+    file = workspace.manifest_file(night.run_id)
+    return Published(files=night.hashed(file), manifest=workspace.relative(file), model_version=refitted.model_version, rows=served_rows)
 
 
-def serving(night: Night) -> dict[str, Any] | None:
-    """Read the manifest of what is served for tonight's date already, None for a new date."""
-    return next((manifest for manifest in night.workspace.published() if manifest["run_date"] == str(night.run_date)), None)
+def _as_served(night: Night, name: str, staged: Path, checked: Checked) -> dict[str, Any]:
+    """Describe a staged table as the manifest will, once it is on the disk and still what was checked."""
+    sync_file(staged)
+    sync_file(staged.parent)
+    sha256, expected = file_hash(staged), checked.files.get(night.workspace.relative(staged))
+    if expected not in (None, sha256):
+        raise StorageError(str(staged), f"the bytes that were checked ({expected})", sha256, "check the disk, then run again")
+    served = night.workspace.table(name, night.run_date)
+    rows = int(pq.read_metadata(staged).num_rows)
+    return {"path": night.workspace.relative(served), "sha256": sha256, "rows": rows, "bytes": staged.stat().st_size}
 
 
-def is_intact(night: Night, manifest: dict[str, Any]) -> bool:
-    """Tell whether every file a manifest names is there, byte for byte."""
-    paths = {night.workspace.root / table["path"]: table["sha256"] for table in manifest["tables"].values()}
-    return all(path.is_file() and file_hash(path) == sha256 for path, sha256 in paths.items())
-
-
-def _write_runs(night: Night, prepared: Prepared, reason: str, refitted: Refitted) -> None:
+def _write_runs(night: Night, attempt: dict[str, Any]) -> None:
     """Write every attempt so far, and this one as the published one it is about to be."""
     names = [column.name for column in TABLES["runs"].columns]
     rows = [
         {name: attempt.get(name) for name in names} for attempt in night.workspace.attempts() if attempt["attempt_id"] != night.attempt_id
     ]
-    this = attempt_entry(night, "published", 0, reason) | {"data_through": prepared.data_through, "model_version": refitted.model_version}
+    this = {name: attempt.get(name) for name in names}
     for row in (*rows, this):
         row["run_date"] = date.fromisoformat(str(row["run_date"]))
         row["started_at"] = pa.scalar(str(row["started_at"]).removesuffix("Z")).cast(pa.timestamp("us")).as_py()
@@ -115,8 +114,8 @@ def _write_runs(night: Night, prepared: Prepared, reason: str, refitted: Refitte
     write_table(night.staged_table("runs"), content, TABLES["runs"].schema({}, {"run_id": night.run_id}))
 
 
-def attempt_entry(night: Night, ending: str, exit_code: int, reason: str) -> dict[str, Any]:
-    """Return what is recorded of an attempt that ends now."""
+def attempt_entry(night: Night, ending: str, exit_code: int, reason: str, gated: Gated | None = None) -> dict[str, Any]:
+    """Return what is recorded of an attempt that ends now, with the gate's verdict where it came to one."""
     return {
         "attempt_id": night.attempt_id,
         "run_id": night.run_id,
@@ -127,6 +126,8 @@ def attempt_entry(night: Night, ending: str, exit_code: int, reason: str) -> dic
         "ending": ending,
         "exit_code": exit_code,
         "reason": reason,
+        "verdict": gated.verdict if gated else None,
+        "checks": canonical_json([asdict(rule) for rule in gated.checks]) if gated else None,
         "data_through": None,
         "model_version": None,
     }
@@ -136,29 +137,10 @@ def keep_models(night: Night, refitted: Refitted) -> Receipt:
     """Link the set of models into models/<version>/, file by file; its card comes last and marks it whole."""
     source = night.workspace.root / refitted.folder
     target = night.workspace.models / refitted.model_version
-    if (target / "card.json").is_file():
+    if set_fault(night.workspace, refitted.model_version) is None:
         return Receipt()
     files = sorted((path for path in source.rglob("*") if path.is_file()), key=lambda path: (path.name == "card.json", str(path)))
     for path in files:
         link_file(path, target / path.relative_to(source))
-    sync_folder(target)
+    sync_tree(target)
     return Receipt()
-
-
-def _keep_replaced(night: Night, name: str, served: Path) -> None:
-    """Keep the file a replacement is about to take the place of."""
-    link_file(served, night.workspace.history / night.attempt_id / f"{name}.parquet")
-
-
-def _point(night: Night, manifest: dict[str, Any]) -> None:
-    """Refresh latest/ and move the pointer, unless a later date is served already."""
-    workspace = night.workspace
-    current = workspace.current()
-    if current is not None and current["run_date"] > manifest["run_date"]:
-        log.info("publish: current.json stays at %s, a later date", current["run_date"])
-        return
-    for name, table in manifest["tables"].items():
-        copy_file(workspace.root / table["path"], workspace.latest / f"{name}.parquet")
-    pointer = {"run_id": night.run_id, "run_date": manifest["run_date"], "manifest": f"manifests/{night.run_id}.json"}
-    freshness = {"data_through": manifest["data_through"], "published_at": manifest["published_at"]}
-    write_json(workspace.pointer, pointer | freshness)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from models.blend import Blend
 from models.blend_training import Models
-from models.renumbered import Renumbered
 from models.scorer import Scorer
 from tasks.blend import Blended, segment_weights, write_weights
+from tasks.earlier_models import earlier_models
 from tasks.gate import Gated
+from tasks.model_set import set_version
 from tasks.night import Night
 from tasks.prepare import Prepared, training_set
 from tasks.prepare.training_set import TrainingSet
-from tasks.storage import canonical_json, write_bytes
-from tasks.train import TrainConfig, Trained, fit_models, load_models, set_version
+from tasks.storage import canonical_json, file_hash, write_bytes
+from tasks.train import TrainConfig, Trained, fit_models, load_models
 
 
 class Refitted(Trained, frozen=True):
@@ -37,8 +34,8 @@ def refit(night: Night, prepared: Prepared, blended: Blended, gated: Gated, conf
     """Fit every model on everything known, and bring models, weights and item numbers together as one set."""
     known = training_set(night)
     folder = night.staging / "models" / "final"
-    fitted = fit_models(night, known.training_data("everything"), prepared, config, folder)
     served, segments = Blend.from_json(blended.blend), blended.segments
+    fitted = fit_models(night, known.training_data("everything"), prepared, config, folder, judged=served.models)
     if gated.speaker:
         served = Models(served.models, served.families, served.segments).alone(gated.speaker)
         counts = [np.full(row.n_users, index, np.int16) for index, row in enumerate(blended.segments)]
@@ -55,6 +52,7 @@ def refit(night: Night, prepared: Prepared, blended: Blended, gated: Gated, conf
         "segment_bounds": known.segments.bounds,
         "user_features": known.user_descriptions.names,
         "config": config.model_dump(mode="json"),
+        "items": file_hash(folder / "items.parquet"),
         "verdict": gated.reason,
     }
     write_bytes(folder / "card.json", (canonical_json(card) + "\n").encode())
@@ -67,15 +65,5 @@ def refit(night: Night, prepared: Prepared, blended: Blended, gated: Gated, conf
 def set_to_serve(night: Night, refitted: Refitted, known: TrainingSet) -> tuple[list[Scorer], Blend]:
     """Read a set of models and its blend back, ready to score tonight's catalogue."""
     folder = night.workspace.root / refitted.folder
-    scorers = load_models(night.workspace.root, refitted.models)
-    if refitted.adopted:
-        scorers = [_renumbered(scorer, known, folder / "items.parquet", folder / "card.json") for scorer in scorers]
+    scorers = earlier_models(folder, known) if refitted.adopted else load_models(night.workspace.root, refitted.models)
     return scorers, Blend.from_json((folder / "blend.json").read_text())
-
-
-def _renumbered(scorer: Scorer, known: TrainingSet, items: Path, card: Path) -> Scorer:
-    then = pq.read_table(items)["item_id"]
-    numbers = pc.fill_null(pc.index_in(known.items["item_id"], then), -1).to_numpy().astype(np.intp)
-    features = {name: index for index, name in enumerate(json.loads(card.read_text())["user_features"])}
-    columns = np.array([features.get(name, -1) for name in known.user_descriptions.names], np.intp)
-    return Renumbered(scorer, numbers, columns, len(features))

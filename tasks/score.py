@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from models.blend import Blend
-from models.block_scores import BlockScores, score_block
+from models.block_scores import BlockScores
 from models.compute import limited_threads
 from models.knowledge.popularity import Popularity, PopularityConfig
 from models.scorer import FAMILIES, Scorer, TrainingData, UserBlock
 from models.top_k import top_k
-from tasks.blend import allowed_items
+from tasks.judging import Audience, ScoredBlock, scored_blocks
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
 from tasks.prepare.training_set import TrainingSet
@@ -25,6 +25,9 @@ from tasks.refit import Refitted, set_to_serve
 from tasks.tables import EVERYBODY, TABLES, open_table, write_table
 
 log = logging.getLogger("nightly")
+
+MODELS_ASKED = 2
+"""Models asked why an item is recommended, from the one that adds most on: what quieter ones say explains little."""
 
 
 class ScoreConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -55,19 +58,16 @@ class _Recommender:
     """Scores blocks of users and turns them into rows of `recommendations`."""
 
     def __init__(self, known: TrainingSet, data: TrainingData, scorers: list[Scorer], blend: Blend, k: int) -> None:
-        self.known, self.data, self.scorers, self.blend, self.k = known, data, scorers, blend, k
-        self.histories, self.seen = data.interactions.histories(), data.interactions.seen()
+        self.known, self.audience, self.scorers, self.blend, self.k = known, Audience(data, known.recommendable), scorers, blend, k
         self.family = np.array([FAMILIES.index(scorer.family) for scorer in scorers])
         everything = np.arange(min(1, known.n_items))
         self.comparers = [place for place, scorer in enumerate(scorers) if scorer.similarity(everything, everything) is not None]
         liked_in = data.user_segment[data.interactions.user[data.interactions.positive]]
         self.segment_has_likes = np.bincount(liked_in, minlength=len(data.segments)) > 0
 
-    def rows(self, users: slice) -> tuple[dict[str, NDArray[np.generic]], NDArray[np.intp], NDArray[np.str_]]:
+    def rows(self, said: ScoredBlock) -> tuple[dict[str, NDArray[np.generic]], NDArray[np.intp], NDArray[np.str_]]:
         """Return the columns of a block's rows, the list length of each user, and the rung each was served by."""
-        people = self.data.block(users, self.histories)
-        block = score_block(self.scorers, people)
-        allowed = allowed_items(self.seen[users], self.known.recommendable)
+        people, block, allowed = said.people, said.scores, said.allowed
         heard = self.blend.heard(block, allowed)
         scores = self.blend.scores(heard, people.segment)
         chosen = top_k(np.where(allowed, scores, np.float32(-np.inf)), self.k)[0]
@@ -81,7 +81,7 @@ class _Recommender:
         row, place = np.nonzero(chosen >= 0)
         rung = self._rungs(block, people)
         columns: dict[str, NDArray[np.generic]] = {
-            "user": row + users.start,
+            "user": said.users[row],
             "rank": place.astype(np.int16) + 1,
             "item": chosen[row, place],
             "score": score[row, place],
@@ -119,7 +119,7 @@ class _Recommender:
     def _because(self, people: UserBlock, chosen: NDArray[np.int32], parts: NDArray[np.float64]) -> NDArray[np.int32]:
         """Find the liked item that adds most to each recommended one, as the model sees it that adds most; (block, k), -1 where none does.
 
-        Models that compare no items explain nothing: of the others, the one with the largest contribution does.
+        Models that compare no items explain nothing: of the others the loudest is asked, then the next, up to MODELS_ASKED.
         """
         because = np.full(chosen.shape, -1, np.int32)
         said = np.where(np.isnan(parts[self.comparers]), -np.inf, parts[self.comparers])
@@ -130,16 +130,13 @@ class _Recommender:
             if not len(history) or not n_items:
                 continue
             items = chosen[row, :n_items]
-            # Asked from the loudest to the quietest, until one of them has an answer.
-            for rank, speakers in enumerate(np.argsort(-said[:, row, :n_items], axis=0, kind="stable")):
+            for speakers in np.argsort(-said[:, row, :n_items], axis=0, kind="stable")[:MODELS_ASKED]:
                 for speaker in np.unique(speakers):
                     scorer = self.scorers[self.comparers[speaker]]
                     past = recent if scorer.family == "sequential" and len(recent) else history
                     open_places = np.flatnonzero((speakers == speaker) & (because[row, :n_items] < 0))
                     if len(open_places):
                         because[row, open_places] = _strongest(scorer, items[open_places], past)
-                if rank == 1 or (because[row, :n_items] >= 0).all():
-                    break
         return because
 
 
@@ -192,17 +189,17 @@ def _write_recommendations(
     # Per user: the standardised scores of every model, the blended ones, and the masks, in 4-byte cells.
     at_once = max(16, config.memory_mb * 2**20 // max(1, known.n_items * 4 * (len(scorers) + 4)))
     lengths, rungs, shown = [], [], np.zeros(known.n_items, np.bool_)
-    told = time.monotonic()
+    told, everybody = time.monotonic(), np.arange(known.n_users)
     with open_table(night.staged_table("recommendations"), schema) as writer:
-        for start in range(0, known.n_users, at_once):
-            users = slice(start, min(start + at_once, known.n_users))
-            columns, length, rung = recommender.rows(users)
+        lots = (everybody[start : start + at_once] for start in range(0, known.n_users, at_once))
+        # A block's scores are let go before the next one is scored.
+        for columns, length, rung in map(recommender.rows, scored_blocks(recommender.audience, scorers, lots)):
             writer.write_table(_as_arrow(columns, known, schema, model_version, night.run_id))
             lengths.append(length)
             rungs.append(rung)
             shown[columns["item"].astype(np.intp)] = True
             if time.monotonic() - told > 2:
-                log.info("score: %d of %d users", users.stop, known.n_users)
+                log.info("score: %d of %d users", sum(map(len, lengths)), known.n_users)
                 told = time.monotonic()
     return np.concatenate(lengths), np.concatenate(rungs), shown
 

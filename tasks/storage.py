@@ -1,16 +1,26 @@
 """Every write to the workspace's files goes through here: staged beside its place, synced, then renamed.
 
 Fact behind it: a writer killed half way leaves a torn file under whatever name it was given, and readers' globs find it.
+What libraries write under .staging/ is scratch: nobody reads it before `tasks.publish` has synced, hashed and linked it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from tasks.disk import Disk
+
+DISK = Disk()
+"""What carries out each write."""
+
+PARTIAL = ".partial"
+"""Ending of a file that has not got its name yet; whoever finds one after a crash may remove it."""
 
 
 def file_hash(path: Path) -> str:
@@ -29,16 +39,34 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
+def make_folders(path: Path) -> None:
+    """Make a folder and those above it, each to stay; folders that exist are fine."""
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        DISK.make_folder(folder)
+        DISK.sync(folder.parent)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[BinaryIO]:
+    """Write a file's new content in the block; readers see the old bytes until its end and the new ones from then on.
+
+    An error in the block leaves the old file as it was.
+    """
+    make_folders(path.parent)
+    staged = path.with_name(f".{path.name}{PARTIAL}")
+    with DISK.create(staged) as stream:
+        yield stream
+    _take_name(staged, path)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace a file in one step: readers see the old bytes or the new ones, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.partial")
-    with staged.open("wb") as stream:
+    with replaced(path) as stream:
         stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    staged.replace(path)
-    sync_folder(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -48,62 +76,76 @@ def write_json(path: Path, value: Any) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Append one line and sync it; an earlier line cut off by a crash is closed first, so that it cannot swallow this one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as stream:
-        if stream.tell() > 0:
-            stream.seek(-1, os.SEEK_END)
-            if stream.read(1) != b"\n":
-                stream.write(b"\n")
-        stream.write(line.encode() + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+    make_folders(path.parent)
+    is_new = not path.exists()
+    torn = b"" if is_new or _ends_a_line(path) else b"\n"
+    with DISK.extend(path) as stream:
+        stream.write(torn + line.encode() + b"\n")
+    DISK.sync(path)
+    if is_new:
+        DISK.sync(path.parent)
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as stream:
+        if stream.seek(0, 2) == 0:
+            return True
+        stream.seek(-1, 2)
+        return stream.read(1) == b"\n"
 
 
 def link_file(source: Path, target: Path) -> None:
     """Put a file in its place in one step while it also stays where it was; nobody may write to either name afterwards."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staged = target.with_name(f".{target.name}.partial")
-    staged.unlink(missing_ok=True)
-    staged.hardlink_to(source)
-    sync_file(staged)
-    staged.replace(target)
-    sync_folder(target.parent)
+    make_folders(target.parent)
+    staged = target.with_name(f".{target.name}{PARTIAL}")
+    remove(staged)
+    DISK.link(source, staged)
+    _take_name(staged, target)
+    # Two names of one file already: a rename does nothing then, and leaves the staged name.
+    remove(staged)
 
 
 def copy_file(source: Path, target: Path) -> None:
     """Replace a file by a copy of another one, in one step."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staged = target.with_name(f".{target.name}.partial")
-    shutil.copyfile(source, staged)
-    sync_file(staged)
-    staged.replace(target)
-    sync_folder(target.parent)
+    with source.open("rb") as original, replaced(target) as stream:
+        shutil.copyfileobj(original, stream, 1 << 20)
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename a file or folder within the workspace, replacing a file that stands there."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source.replace(target)
-    sync_folder(target.parent)
+    """Rename a file or folder within the workspace, replacing a file or an empty folder that stands there."""
+    make_folders(target.parent)
+    DISK.replace(source, target)
+    DISK.sync(target.parent)
+    if source.parent != target.parent:
+        DISK.sync(source.parent)
 
 
 def remove(path: Path) -> None:
     """Remove a file or a whole folder; nothing there is fine."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+        for part in sorted(path.iterdir()):
+            remove(part)
+        DISK.remove_folder(path)
+    elif path.exists() or path.is_symlink():
+        DISK.unlink(path)
 
 
 def sync_file(path: Path) -> None:
     """Wait until a file's bytes are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    DISK.sync(path)
 
 
-def sync_folder(path: Path) -> None:
-    """Wait until a folder's entries are on the disk."""
-    sync_file(path)
+def sync_tree(path: Path) -> None:
+    """Wait until everything in a folder is on the disk: the bytes of its files and the entries of its folders."""
+    for part in sorted(path.iterdir()):
+        if part.is_dir():
+            sync_tree(part)
+        else:
+            DISK.sync(part)
+    DISK.sync(path)
+
+
+def _take_name(staged: Path, path: Path) -> None:
+    DISK.sync(staged)
+    DISK.replace(staged, path)
+    DISK.sync(path.parent)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-CONTRACT_VERSION = "1.0"
+from tasks.storage import replaced
+
+CONTRACT_VERSION = "1.1"
 EVERYBODY = "__all__"
 """The segment that holds every user."""
 
@@ -191,6 +194,8 @@ TABLES: dict[str, Table] = {
                 Column("ending", "string", "published, unchanged, kept_last_good, failed or skipped."),
                 Column("exit_code", "int16", "Exit code of the command."),
                 Column("reason", "string", "Why it ended so."),
+                Column("verdict", "string", "What the gate said, PUBLISH or HOLD; null where it was not asked.", nullable=True),
+                Column("checks", "string", "The gate's rules as JSON: name, passed, value, limit, sentence.", nullable=True),
                 Column("data_through", "string", "Time of the newest event it saw, UTC.", nullable=True),
                 Column("model_version", "string", "What it published.", nullable=True),
             ),
@@ -199,10 +204,14 @@ TABLES: dict[str, Table] = {
 }
 
 
-def open_table(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Open a table for writing in row groups; the bytes depend on the rows alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return pq.ParquetWriter(path, schema, compression="zstd", compression_level=3, write_page_checksum=True)
+@contextmanager
+def open_table(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Write a table in row groups in the block; its bytes depend on the rows alone, and it has its name once it is whole."""
+    with (
+        replaced(path) as stream,
+        pq.ParquetWriter(stream, schema, compression="zstd", compression_level=3, write_page_checksum=True) as writer,
+    ):
+        yield writer
 
 
 def write_table(path: Path, content: pa.Table, schema: pa.Schema) -> Path:

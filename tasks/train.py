@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Sequence
@@ -11,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, Field, field_validator
+from scipy.linalg import LinAlgError
 
-from models.artifact import folder_hash
 from models.collaborative.als import Als, AlsConfig
 from models.collaborative.bpr import Bpr, BprConfig
 from models.collaborative.ease import Ease, EaseConfig
@@ -79,6 +78,9 @@ ModelName = Literal[
     "rules",
 ]
 
+POPULARITY: Literal["popularity"] = "popularity"
+"""The baseline that no night may fall below, and all there is for who is unknown: no night goes on without it."""
+
 NETWORKS = frozenset({"bpr", "matrix_factorization", "next_item", "attention", "towers", "hybrid_bpr"})
 """Models that TensorFlow trains."""
 
@@ -99,6 +101,9 @@ class TrainConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrin
         "rules",
     )
     """The models that may take part; each does where there is something for it to learn from."""
+
+    on_model_failure: Literal["hold", "degrade"] = "hold"
+    """What follows from a model that cannot be trained (no memory, a loss that is no number): keep what is served, or go on without it."""
 
     ease_up_to_items: int = Field(12_000, ge=0)
     """Catalogue size up to which `ease` takes part; above it `spectral` does, whose time and memory do not grow with its cube."""
@@ -123,7 +128,7 @@ class TrainConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrin
     @field_validator("models")
     @classmethod
     def _popularity_takes_part(cls, models: tuple[ModelName, ...]) -> tuple[ModelName, ...]:
-        if "popularity" not in models:
+        if POPULARITY not in models:
             raise ValueError("`popularity` must be among the models: it is the baseline, and all there is for who is unknown")
         return tuple(dict.fromkeys(models))
 
@@ -141,9 +146,10 @@ class FittedModel(BaseModel, frozen=True, extra="forbid"):
 
 
 class Trained(Receipt, frozen=True):
-    """The models of a slice, in the order of the configuration."""
+    """The models of a slice, in the order of the configuration; `missing` names those that could not be trained, and why."""
 
     models: tuple[FittedModel, ...]
+    missing: dict[str, str] = Field({})
 
 
 def train(night: Night, prepared: Prepared, config: TrainConfig) -> Trained:
@@ -151,45 +157,70 @@ def train(night: Night, prepared: Prepared, config: TrainConfig) -> Trained:
     return fit_models(night, training_set(night).training_data("fit"), prepared, config, night.staging / "models" / "fit")
 
 
-def fit_models(night: Night, data: TrainingData, prepared: Prepared, config: TrainConfig, folder: Path) -> Trained:
-    """Fit every model that can learn from `data` and write one artifact folder each."""
-    scorers = chosen_models(config, data, prepared.n_recommendable)
+def fit_models(
+    night: Night, data: TrainingData, prepared: Prepared, config: TrainConfig, folder: Path, judged: Sequence[str] | None = None
+) -> Trained:
+    """Fit every model that can learn from `data` and write one artifact folder each; only models that were `judged`, once some were.
+
+    Raises NightHeldError where a model cannot be trained and the night may not go on without it: what was judged must be published.
+    """
+    scorers = [scorer for scorer in chosen_models(config, data, prepared.n_recommendable) if judged is None or scorer.name in judged]
     if any(scorer.name in NETWORKS for scorer in scorers):
         configure_tensorflow(night.compute, night.seed)
-    fitted, files = [], []
+    fitted, files, missing = [], [], {}
     for scorer in scorers:
-        target = folder / scorer.name
-        target.mkdir(parents=True, exist_ok=True)
-        started = time.monotonic()
         try:
-            with limited_threads(night.compute):
-                scorer.fit(data, night.seed, lambda line, name=scorer.name: log.info("%s: %s", name, line))  # type: ignore[misc]
-        except DivergedError as error:
-            raise NightHeldError(
-                f"model {scorer.name}", "a finite training loss", str(error), f"correct [train.{scorer.name}] and run again"
-            ) from error
-        except UnknownColumnError as error:
-            raise NightHeldError(
-                f"setting train.rules.rules, rule {error.rule + 1}",
-                error.expected,
-                error.found,
-                f"name one of: {', '.join(error.near) or 'none'}",
-            ) from error
-        scorer.save(target)
-        seconds = round(time.monotonic() - started, 3)
-        log.info("%s: fitted in %.1f s", scorer.name, seconds)
-        fitted.append(
-            FittedModel(
-                name=scorer.name,
-                family=scorer.family,
-                folder=night.workspace.relative(target),
-                seconds=seconds,
-                curves=scorer.curves(),
-                figures=scorer.figures() if isinstance(scorer, Predictor) else {},
-            )
-        )
-        files += sorted(path for path in target.rglob("*") if path.is_file())
-    return Trained(files=night.hashed(*files), models=tuple(fitted))
+            fitted.append(_fitted(night, scorer, data, folder / scorer.name))
+        except Exception as error:
+            if not _is_failure(error):
+                raise
+            why = str(error) or "not enough memory"
+            if judged is not None or config.on_model_failure == "hold" or scorer.name == POPULARITY:
+                raise _unfit(scorer.name, why, judged is None and scorer.name != POPULARITY) from error
+            log.warning("%s: could not be trained, the night goes on without it: %s", scorer.name, why)
+            missing[scorer.name] = why
+            continue
+        files += sorted(path for path in (folder / scorer.name).rglob("*") if path.is_file())
+    return Trained(files=night.hashed(*files), models=tuple(fitted), missing=missing)
+
+
+def _fitted(night: Night, scorer: Scorer, data: TrainingData, target: Path) -> FittedModel:
+    """Fit one model and write its artifact."""
+    target.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    try:
+        with limited_threads(night.compute):
+            scorer.fit(data, night.seed, lambda line: log.info("%s: %s", scorer.name, line))
+    except UnknownColumnError as error:
+        raise NightHeldError(
+            f"setting train.rules.rules, rule {error.rule + 1}",
+            error.expected,
+            error.found,
+            f"name one of: {', '.join(error.near) or 'none'}",
+        ) from error
+    scorer.save(target)
+    seconds = round(time.monotonic() - started, 3)
+    log.info("%s: fitted in %.1f s", scorer.name, seconds)
+    return FittedModel(
+        name=scorer.name,
+        family=scorer.family,
+        folder=night.workspace.relative(target),
+        seconds=seconds,
+        curves=scorer.curves(),
+        figures=scorer.figures() if isinstance(scorer, Predictor) else {},
+    )
+
+
+def _is_failure(error: Exception) -> bool:
+    """Tell a model that cannot be trained from a mistake in the program; TensorFlow has a class of its own for want of memory."""
+    return isinstance(error, DivergedError | MemoryError | LinAlgError) or type(error).__name__ == "ResourceExhaustedError"
+
+
+def _unfit(model: str, why: str, dispensable: bool) -> NightHeldError:
+    without = ', or set [train] on_model_failure = "degrade" to go on without it,' if dispensable else ""
+    return NightHeldError(
+        f"model {model}", "a training that ends with finite weights", why, f"correct [train.{model}]{without} and run again"
+    )
 
 
 def chosen_models(config: TrainConfig, data: TrainingData, n_items: int) -> list[Scorer]:
@@ -215,11 +246,3 @@ def chosen_models(config: TrainConfig, data: TrainingData, n_items: int) -> list
 def load_models(root: Path, models: Sequence[FittedModel]) -> list[Scorer]:
     """Read trained models back, in order."""
     return [SCORERS[model.name].load(root / model.folder) for model in models]
-
-
-def set_version(folders: Sequence[Path], blend: str) -> str:
-    """Return the version of a set of models and the blend that weighs them: a hash of their bytes."""
-    from tasks.storage import text_hash
-
-    hashes = {folder.name: folder_hash(folder) for folder in folders}
-    return text_hash(json.dumps([hashes, blend], sort_keys=True))[:16]

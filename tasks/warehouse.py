@@ -16,10 +16,16 @@ from pydantic import BaseModel, Field
 
 import sql
 from tasks.night import Night
-from tasks.refusals import StorageError
+from tasks.refusals import StorageError, WarehouseDamagedError
+from tasks.storage import make_folders, move
 
 SCHEMAS = ("raw", "staging", "training")
-MACROS = {"utc_time": "delivered, source_zone", "time_fault": "delivered, source_zone"}
+MACROS = {
+    "local_time": "delivered",
+    "instant": "delivered, local_at, source_zone",
+    "time_fault": "delivered, local_at, instant_at, source_zone",
+}
+"""Macro under sql/macros -> its parameters."""
 
 
 class WarehouseConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -93,32 +99,65 @@ class Warehouse:
 def open_warehouse(night: Night, config: WarehouseConfig | None = None) -> Iterator[Warehouse]:
     """Open the working store for a block: UTC, bounded memory, no reach beyond the workspace.
 
-    Raises StorageError where the file cannot be opened.
+    Raises WarehouseDamagedError, once it has moved a damaged store aside; StorageError where the store may not be opened, or where the
+    memory or the disk is too small for what the block does.
     """
     limits = config or WarehouseConfig()
-    root = night.workspace.root
-    spill = root / ".staging" / "spill"
-    spill.mkdir(parents=True, exist_ok=True)
+    spill = night.workspace.staging / "spill"
+    make_folders(spill)
     try:
-        connection = duckdb.connect(root / "warehouse.duckdb", config={"threads": limits.threads, "memory_limit": limits.memory})
+        connection = duckdb.connect(night.workspace.warehouse, config={"threads": limits.threads, "memory_limit": limits.memory})
     except duckdb.Error as error:
-        raise StorageError(
-            str(night.workspace.warehouse),
-            "a DuckDB file that opens",
-            str(error).splitlines()[0],
-            "move it aside; the next night rebuilds it from raw/",
-        ) from error
+        raise _named(night, error, limits) from error
     try:
-        _prepare(connection, root, spill)
+        _prepare(connection, night.workspace.root, spill)
         yield Warehouse(connection, night.run_id)
+    except duckdb.Error as error:
+        connection.close()
+        raise _named(night, error, limits) from error
     finally:
         connection.close()
+
+
+def _named(night: Night, error: duckdb.Error, limits: WarehouseConfig) -> Exception:
+    """Tell a damaged store, too little memory and a refusing disk from each other; what is none of these is a fault of ours."""
+    said, where = str(error).splitlines()[0], str(night.workspace.warehouse)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        next_step = "raise [warehouse] memory, or free space for what spills to .staging/spill; then run again"
+        return StorageError("the warehouse", f"enough with {limits.memory} of memory", said, next_step)
+    if isinstance(error, duckdb.PermissionException) or "onflicting lock" in said or "ermission denied" in said:
+        return StorageError(where, "a DuckDB file nobody else has open", said, "end the program that has it open, then run again")
+    if _is_damage(error, said):
+        kept = _move_aside(night)
+        return WarehouseDamagedError(
+            where, "a DuckDB file that reads", f"{said}; moved to {kept}", "run again: everything is loaded again from raw/"
+        )
+    if isinstance(error, duckdb.IOException) or "space" in said:
+        return StorageError(where, "a disk to write to", said, "free space or repair the disk, then run again")
+    return error
+
+
+def _is_damage(error: duckdb.Error, said: str) -> bool:
+    kinds = (duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
+    return isinstance(error, kinds) or any(
+        word in said.lower() for word in ("corrupt", "checksum", "read enough bytes", "not a valid duckdb", "wal file", "magic")
+    )
+
+
+def _move_aside(night: Night) -> str:
+    store, folder = night.workspace.warehouse, night.workspace.history / f"damaged-{night.started_at:%Y-%m-%dT%H-%M-%SZ}"
+    for path in (store, store.with_name(f"{store.name}.wal")):
+        if path.is_file():
+            move(path, folder / path.name)
+    return night.workspace.relative(folder)
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, root: Path, spill: Path) -> None:
     for schema in SCHEMAS:
         connection.execute(f"create schema if not exists {schema}")
     connection.execute("set TimeZone = 'UTC'")
+    # What it draws goes to stdout, where `--json` and scripts expect the ending and nothing else.
+    connection.execute("set enable_progress_bar = false")
     connection.execute("set temp_directory = $folder", {"folder": str(spill)})
     connection.execute("set allowed_directories = $folders", {"folders": [str(root)]})
     connection.execute("set enable_external_access = false")

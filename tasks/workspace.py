@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
 from tasks.refusals import LockHeldError, StorageError, UsageError
-from tasks.storage import write_bytes, write_json
+from tasks.storage import make_folders, remove, write_bytes, write_json
+
+log = logging.getLogger("nightly")
 
 Source = Literal["interactions", "items", "users"]
 SOURCES: tuple[Source, ...] = ("interactions", "items", "users")
@@ -75,6 +78,35 @@ class Workspace:
     def set_aside(self) -> Path:
         return self.root / "set_aside"
 
+    @property
+    def reference(self) -> Path:
+        """Name the file that names the set of models against which slow rot is measured."""
+        return self.root / "reference.json"
+
+    @property
+    def pointer_log(self) -> Path:
+        """Name the file with a line for every move of the pointer."""
+        return self.history / "pointer.jsonl"
+
+    @property
+    def latest_note(self) -> Path:
+        """Name the file that tells which run latest/ was filled from."""
+        return self.root / ".latest.json"
+
+    @property
+    def open_attempt(self) -> Path:
+        """Name the file that tells of an attempt for as long as it is under way."""
+        return self.root / ".attempt.json"
+
+    @property
+    def retired(self) -> Path:
+        """Name the folder with the manifests of nights whose tables retention has removed: what they recorded still counts."""
+        return self.history / "manifests"
+
+    def manifest_file(self, run_id: str) -> Path:
+        """Return where the manifest of a run stands while it serves its date."""
+        return self.manifests / f"{run_id}.json"
+
     def inbox(self, source: Source) -> Path:
         """Return the folder where deliveries of one source arrive."""
         return self.root / "inbox" / source
@@ -102,7 +134,7 @@ class Workspace:
             raise UsageError(str(self.root), "an empty or missing folder", "other files", "choose a folder of its own for the workspace")
         try:
             for source in SOURCES:
-                self.inbox(source).mkdir(parents=True, exist_ok=True)
+                make_folders(self.inbox(source))
             write_bytes(self.settings_file, settings.encode())
         except OSError as error:
             raise StorageError(
@@ -115,50 +147,96 @@ class Workspace:
             raise UsageError(str(self.root), "a workspace (nightly.toml)", "none", f"nightly init {self.root}")
 
     @contextmanager
-    def lock(self, purpose: str, since: datetime) -> Iterator[None]:
+    def lock(self, purpose: str, since: datetime, *, wait: bool = False) -> Iterator[None]:
         """Be the only writer for as long as the block lasts; the kernel frees the lock of a killed process.
 
-        Raises LockHeldError at once when another process writes, naming it.
+        Raises LockHeldError at once when another process writes, naming it, unless `wait` is asked for; StorageError where the folder
+        cannot be locked.
         """
         holder = self.root / ".lock.json"
+        lock = FileLock(self.root / ".lock")
         try:
-            with FileLock(self.root / ".lock", timeout=0):
-                who = {
-                    "pid": os.getpid(),
-                    "host": socket.gethostname(),
-                    "since": f"{since:%Y-%m-%dT%H:%M:%SZ}",
-                    "purpose": purpose,
-                }
-                write_json(holder, who)
-                try:
-                    yield
-                finally:
-                    holder.unlink(missing_ok=True)
+            self._acquire(lock, holder, wait=wait)
+            who = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "purpose": purpose}
+            write_json(holder, who)
         except Timeout:
-            raise LockHeldError(str(self.root), "no other run", _describe(holder), "wait for it to end, then try again") from None
-        except PermissionError as error:
-            raise StorageError(str(self.root), "a folder this user may write to", str(error), "check its owner and permissions") from error
+            raise LockHeldError(str(self.root), "no other run", _describe(holder), "wait for it to end, or add --wait") from None
+        except (OSError, NotImplementedError) as error:
+            lock.release()
+            next_step = "check its owner, its permissions and the free space, then run again"
+            raise StorageError(str(self.root), "a folder this user may write to and lock", str(error), next_step) from error
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # a name left behind says at worst who held the lock last
+                remove(holder)
+            lock.release()
+
+    @staticmethod
+    def _acquire(lock: FileLock, holder: Path, *, wait: bool) -> None:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if not wait:
+                raise
+            log.info("waiting for %s to end", _describe(holder))
+            lock.acquire()
+
+    def at_work(self) -> str | None:
+        """Describe who holds the lock, None where nobody does; asked of its note and the process list, without touching the lock.
+
+        Of a holder on another machine nothing is known but the note: it is then taken to be at work.
+        """
+        holder = self.root / ".lock.json"
+        who = read_json(holder)
+        if who is None or {"pid", "host", "since", "purpose"} - who.keys():
+            return None
+        if who["host"] == socket.gethostname():
+            try:
+                os.kill(int(who["pid"]), 0)
+            except ProcessLookupError:
+                return None
+            except (OSError, ValueError, OverflowError):  # somebody else's process
+                pass
+        return _describe(holder)
 
     def manifest(self, run_id: str) -> dict[str, Any] | None:
-        """Read the manifest of a published run, None where that run published nothing."""
-        path = self.manifests / f"{run_id}.json"
-        return json.loads(path.read_text()) if path.is_file() else None
+        """Read the manifest of a run that serves its date, None where it does not."""
+        return _read_manifest(self.manifest_file(run_id))
 
     def current(self) -> dict[str, Any] | None:
-        """Read the manifest that `current.json` points to, None before the first publication."""
-        if not self.pointer.is_file():
-            return None
-        return self.manifest(json.loads(self.pointer.read_text())["run_id"])
+        """Read the manifest that `current.json` points to, None before the first publication or where one of the two is damaged."""
+        target = read_json(self.pointer) or {}
+        return self.manifest(str(target.get("run_id")))
+
+    def manifests_of(self, run_date: str) -> list[dict[str, Any]]:
+        """Read the manifests of one date: one, or two while the one takes the place of the other."""
+        return [manifest for manifest in self._manifests() if manifest["run_date"] == run_date]
 
     def published(self) -> list[dict[str, Any]]:
-        """Read the manifests that serve a date, oldest date first."""
-        found = [json.loads(path.read_text()) for path in self.manifests.glob("*.json")]
-        serving = {manifest["run_date"]: manifest for manifest in sorted(found, key=lambda m: (m["run_date"], m["published_at"]))}
+        """Read the manifests that serve a date, oldest date first; one that is damaged is passed over with a warning."""
+        serving = {manifest["run_date"]: manifest for manifest in self._manifests()}
         return [serving[run_date] for run_date in sorted(serving)]
 
-    def last_published_before(self, run_date: date) -> dict[str, Any] | None:
-        """Read the manifest of the newest date published before `run_date`: the champion of that night."""
-        earlier = [manifest for manifest in self.published() if manifest["run_date"] < run_date.isoformat()]
+    def remembered(self) -> list[dict[str, Any]]:
+        """Read what every date was published as, oldest first: the manifests that serve one, and those of dates that were removed since."""
+        retired = {manifest["run_date"]: manifest for manifest in self._manifests(self.retired)}
+        known = retired | {manifest["run_date"]: manifest for manifest in self._manifests()}
+        return [known[run_date] for run_date in sorted(known)]
+
+    def _manifests(self, folder: Path | None = None) -> list[dict[str, Any]]:
+        read = (_read_manifest(path) for path in sorted((folder or self.manifests).glob("[!.]*.json")))
+        return sorted((manifest for manifest in read if manifest), key=lambda manifest: (manifest["run_date"], manifest["published_at"]))
+
+    def champion_of(self, run_date: date) -> dict[str, Any] | None:
+        """Read the manifest that a night of `run_date` has to beat: what is served, else the newest date published before it.
+
+        The two differ after a rollback: what was rolled back is no measure for the nights that follow.
+        """
+        current, day = self.current(), run_date.isoformat()
+        if current is not None and current["run_date"] < day:
+            return current
+        earlier = [manifest for manifest in self.published() if manifest["run_date"] < day]
         return earlier[-1] if earlier else None
 
     def attempts(self) -> list[dict[str, Any]]:
@@ -166,12 +244,43 @@ class Workspace:
         if not self.runs.is_file():
             return []
         entries = []
-        for line in self.runs.read_text().splitlines():
+        for line in self.runs.read_text(errors="replace").splitlines():
             try:
                 entries.append(json.loads(line))
             except json.JSONDecodeError:
                 continue
-        return entries
+        return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a small file of ours; None where it is missing, and with a warning where it is damaged."""
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        log.warning("%s cannot be read: %s", path, error)
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _read_manifest(path: Path) -> dict[str, Any] | None:
+    content = read_json(path)
+    try:
+        if content is None or _is_manifest(content):
+            return content
+    except (AttributeError, KeyError, TypeError, ValueError):
+        pass
+    log.warning("%s is damaged: it does not say what a manifest says", path)
+    return None
+
+
+def _is_manifest(content: dict[str, Any]) -> bool:
+    """Tell whether a file says what every reader of manifests relies on, and names no file outside the workspace."""
+    date.fromisoformat(content["run_date"])
+    paths = [PurePosixPath(table["path"]) for table in content["tables"].values() if table["sha256"]]
+    known = {"run_id", "published_at", "data_through", "model_version"} <= content.keys()
+    return known and not any(path.is_absolute() or ".." in path.parts for path in paths)
 
 
 def _describe(holder: Path) -> str:

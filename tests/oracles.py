@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log2
+from math import log2, prod
 
 import numpy as np
 
@@ -39,6 +39,8 @@ def list_metrics_of_all(lists: Sequence[Sequence[int]], popularity: Sequence[int
         "gini": sum(abs(a - b) for a in exposure for b in exposure) / max(1, 2 * len(catalogue) * sum(exposure)),
         "distinct_lists": len(alike) / max(1, alike.total()),
         "commonest_list": max(alike.values(), default=0) / max(1, alike.total()),
+        "effective_items": prod((sum(exposure) / count) ** (count / sum(exposure)) for count in exposure if count) if shown else 0,
+        "reachable_items": min(len(shown), len(catalogue)),
     }
 
 

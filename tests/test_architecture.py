@@ -23,9 +23,15 @@ def test_help_loads_nothing_heavy():
     assert not loaded_after(code) & {*HEAVY, "pandas", "duckdb", "scipy", "pydantic", "pyarrow"}
 
 
-@pytest.mark.parametrize("module", ["flows.nightly", "flows.settings", "flows.status", "flows.backfill", "flows.republish"])
+@pytest.mark.parametrize("module", ["flows.nightly", "flows.settings", "flows.backfill", "flows.republish"])
 def test_heavy_libraries_load_only_with_the_step_that_needs_them(module):
     assert not loaded_after(f"import {module}") & set(HEAVY)
+
+
+@pytest.mark.parametrize("module", ["flows.status", "flows.verify", "flows.rollback", "flows.gc", "flows.doctor"])
+def test_the_operators_commands_load_no_engine(module):
+    """They are for the day on which an engine, or its file, is what is broken."""
+    assert not loaded_after(f"import {module}") & {*HEAVY, "duckdb", "pandas", "pyarrow"}
 
 
 def test_no_module_has_a_name_that_says_nothing():

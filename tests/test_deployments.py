@@ -282,7 +282,7 @@ def test_bad_delivery_ends_kept_last_good(workspace: Workspace, deliver: Callabl
 @pytest.mark.parametrize(("name", "parameters", "handed_over"), [
     ("retrain", {"run_date": MONDAY, "allow_volume": True}, (MONDAY, Options(allow_volume=True))),
     ("republish", {"run_date": MONDAY, "model_version": "abc"}, (MONDAY, "abc", Options())),
-    ("nightly", {"run_date": MONDAY, "replace": True, "if_new": True}, (MONDAY, Options(replace=True, if_new=True))),
+    ("nightly", {"run_date": MONDAY, "replace": True, "wait": True}, (MONDAY, Options(replace=True, wait=True))),
 ])  # fmt: skip
 def test_form_reaches_the_night(
     monkeypatch: pytest.MonkeyPatch, workspace: Workspace, name: str, parameters: dict[str, Any], handed_over: tuple[Any, ...]
@@ -311,6 +311,7 @@ def test_backfill_shows_its_nights(monkeypatch: pytest.MonkeyPatch, workspace: W
     assert shown(run_id)["backfill-summary"].count("| 2026-01-05 |") == 2
 
 
+@pytest.mark.fault("D1")
 @pytest.mark.prefect
 @pytest.mark.usefixtures("prefect_api")
 def test_held_lock_cancels_the_run_and_touches_nothing(workspace: Workspace, deliver: Callable[..., Path]) -> None:
@@ -324,6 +325,7 @@ def test_held_lock_cancels_the_run_and_touches_nothing(workspace: Workspace, del
     assert snapshot(workspace.root) == before
 
 
+@pytest.mark.fault("A11", "D8")
 @pytest.mark.prefect
 @pytest.mark.usefixtures("prefect_api")
 def test_night_does_not_depend_on_its_summary(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> None:
@@ -379,6 +381,7 @@ def test_shell_gets_the_ending_and_the_refusal(monkeypatch: pytest.MonkeyPatch, 
             deployments.run_recorded(workspace.root, MONDAY, Options(), None, "")
 
 
+@pytest.mark.fault("D8")
 def test_night_runs_although_prefect_fails(monkeypatch: pytest.MonkeyPatch, workspace: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     """Where Prefect cannot even begin a run, the night runs without it and says so."""
 
@@ -411,6 +414,7 @@ def test_api_that_answers_is_alive(monkeypatch: pytest.MonkeyPatch, status: int,
         assert api_is_alive(f"http://127.0.0.1:{server.server_port}/api/") is alive
 
 
+@pytest.mark.fault("D8")
 def test_silence_is_no_api() -> None:
     """A port where nobody listens, and what is no web address at all, count as no API."""
     with socket.socket() as closed:

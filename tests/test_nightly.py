@@ -38,6 +38,7 @@ def served(workspace: Workspace) -> dict[str, str]:
     return {workspace.relative(path): file_hash(path) for path in files if path.is_file()}
 
 
+@pytest.mark.fault("D3", "B4")
 def test_a_night_run_twice_is_unchanged_and_touches_nothing(published_workspace, run):
     before = served(published_workspace)
     ending = run(published_workspace, SECOND)
@@ -45,10 +46,22 @@ def test_a_night_run_twice_is_unchanged_and_touches_nothing(published_workspace,
     assert served(published_workspace) == before
 
 
-def test_the_same_inputs_give_the_same_bytes_in_another_workspace(published_workspace, tmp_path, shop, run):
+@pytest.fixture
+def _in_kathmandu(monkeypatch):
+    """Put the process into a time zone that is off by a quarter of an hour."""
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.fault("D3")
+@pytest.mark.usefixtures("_in_kathmandu")
+def test_the_same_inputs_give_the_same_bytes_in_another_workspace_zone_and_number_of_threads(published_workspace, tmp_path, shop, run):
     """Everything but `runs`, which tells how long things took, is the same to the byte."""
     other = Workspace(tmp_path / "other")
-    other.create(SMALL_SETTINGS)
+    other.create(f"{SMALL_SETTINGS}\n[warehouse]\nthreads = 1\n")
     write_delivery(shop, FIRST, other.root / "inbox")
     assert run(other, FIRST).ending == "published"
     for path in sorted(other.tables.glob("*/*/*.parquet")):
@@ -73,6 +86,7 @@ def test_recommendations_follow_the_planted_tastes(published_workspace, shop):
     assert sum(own) / len(own) > 0.6
 
 
+@pytest.mark.fault("B1")
 def test_a_corrupt_delivery_is_refused_and_served_tables_stay(published_workspace, run):
     bad = published_workspace.inbox("interactions") / "corrupt.parquet"
     bad.write_bytes(b"PAR1 this is no parquet file PAR1")
@@ -85,6 +99,7 @@ def test_a_corrupt_delivery_is_refused_and_served_tables_stay(published_workspac
     assert bad.is_file()
 
 
+@pytest.mark.fault("B1", "B10")
 def test_a_delivery_cut_short_is_refused_and_accepted_once_it_is_whole(published_workspace, shop, run):
     inbox = published_workspace.root / "inbox"
     write_bad_delivery(shop, THIRD, inbox)
@@ -96,6 +111,7 @@ def test_a_delivery_cut_short_is_refused_and_accepted_once_it_is_whole(published
     assert runs["ending"].to_pylist() == ["published", "published", "kept_last_good", "published"]
 
 
+@pytest.mark.fault("D4")
 def test_a_date_that_would_change_is_replaced_only_when_asked(published_workspace, shop, run):
     write_delivery(shop, THIRD, published_workspace.root / "inbox")
     with pytest.raises(UsageError, match="--replace"):
@@ -111,6 +127,7 @@ def test_nothing_new_is_skipped_when_asked(published_workspace, run):
     assert run(published_workspace, THIRD, if_new=True).ending == "skipped"
 
 
+@pytest.mark.fault("B8")
 def test_no_deliveries_at_all_is_said_so(workspace, run):
     ending = run(workspace, FIRST)
     assert (ending.exit_code, ending.ending) == (3, "kept_last_good")
@@ -134,6 +151,7 @@ def test_interactions_without_times_are_published_and_said_to_be(workspace, shop
     assert "no times" in report
 
 
+@pytest.mark.fault("D1")
 def test_a_second_run_ends_at_once_and_touches_nothing(published_workspace, run):
     """The lock is held by another process, as a scheduler and a human would."""
     code = "import sys,time; from datetime import datetime; from pathlib import Path; from tasks.workspace import Workspace\n"
@@ -156,6 +174,7 @@ def nightly(*arguments: str | Path, **kwargs: object) -> subprocess.CompletedPro
     )
 
 
+@pytest.mark.fault("A3")
 def test_a_killed_night_resumes_where_it_was(published_workspace, shop):
     """Kill -9 after the refit: the next start redoes only what has no receipt, and readers saw nothing of the killed one."""
     root = published_workspace.root

@@ -8,6 +8,7 @@ happened as (
         count(distinct user_id) as users,
         count(distinct item_id) as items,
         count(*) filter (where occurred_at is null) as without_time,
+        count(*) filter (where is_capped) as capped_interactions,
         min(occurred_at) as oldest_event,
         max(occurred_at) as newest_event
     from staging.interactions
@@ -33,6 +34,7 @@ new_deliveries as (
     select
         count(*) as new_deliveries,
         coalesce(sum(n_rows), 0)::bigint as new_rows,
+        coalesce(sum(late), 0)::bigint as new_late_rows,
         coalesce(max(rejected / n_rows), 0) as worst_rejected_share,
         coalesce(max(duplicates / n_rows), 0) as worst_duplicate_share
     from judged
@@ -44,6 +46,7 @@ select
     happened.items,
     happened.oldest_event,
     happened.newest_event,
+    happened.capped_interactions,
     catalogue.items_described,
     new_deliveries.*,
     if(happened.interactions = 0, 0, happened.without_time / happened.interactions) as missing_time_share,

@@ -1,12 +1,29 @@
 -- One row per delivered interaction, with its verdict: accepted, rejected (and the first rule it broke), duplicate, or waiting
 -- (it happened after tonight's horizon; a later night counts it).
+-- What an earlier night took in is not from the future because this night's clock is behind: up to that night's end it is believed.
 -- Copies are told by event_id where there is one, else by the whole content; the copy delivered first is kept.
 with
+
+-- Steps of their own, since what is written inside another expression is worked out again wherever it stands.
+with_local_time as (
+    select
+        *,
+        local_time(occurred_at) as local_at
+    from raw.interactions
+),
+
+with_instant as (
+    select
+        *,
+        instant(occurred_at, local_at, $source_zone) as instant_at
+    from with_local_time
+),
 
 typed as (
     select
         raw.delivery,
         deliveries.sequence,
+        if(deliveries.is_new, null, nights.first_night + interval 1 day) as believed_before,
         raw.row_number,
         raw.malformed is not null as is_malformed,
         raw.user_id as delivered_user_id,
@@ -14,14 +31,15 @@ typed as (
         try_cast(raw.user_id as user_key) as user_id,
         try_cast(raw.item_id as item_key) as item_id,
         raw.occurred_at as delivered_time,
-        utc_time(raw.occurred_at, $source_zone) as occurred_at,
-        time_fault(raw.occurred_at, $source_zone) as time_fault,
+        raw.instant_at at time zone 'UTC' as occurred_at,
+        time_fault(raw.occurred_at, raw.local_at, raw.instant_at, $source_zone) as time_fault,
         raw.event_type,
         raw.value as delivered_value,
         try_cast(raw.value as double) as value,
         raw.event_id
-    from raw.interactions as raw
+    from with_instant as raw
     inner join raw.deliveries as deliveries using (delivery)
+    inner join staging.nights as nights using (delivery)
 ),
 
 ruled as (
@@ -35,7 +53,7 @@ ruled as (
             when coalesce(cast(item_id as varchar), '') <> delivered_item_id then 'item_id_wrong_type'
             when $has_times and delivered_time is null then 'occurred_at_missing'
             when time_fault is not null then 'occurred_at_' || time_fault
-            when occurred_at > $future_after then 'occurred_at_in_future'
+            when occurred_at > $future_after and coalesce(occurred_at >= believed_before, true) then 'occurred_at_in_future'
             when occurred_at < $earliest then 'occurred_at_too_early'
             when len($event_types) > 0 and not list_contains($event_types, coalesce(event_type, '')) then 'event_type_unknown'
             when delivered_value is not null and value is null then 'value_unreadable'

@@ -3,15 +3,33 @@
 -- one delivery contradict each other, and the first is kept.
 with
 
+with_local_times as (
+    select
+        *,
+        local_time(available_from) as local_from,
+        local_time(available_until) as local_until
+    from raw.items
+),
+
+with_instants as (
+    select
+        *,
+        instant(available_from, local_from, $source_zone) as from_instant,
+        instant(available_until, local_until, $source_zone) as until_instant
+    from with_local_times
+),
+
 typed as (
     select
         raw.*,
         deliveries.sequence,
         try_cast(raw.item_id as item_key) as item_key,
-        utc_time(raw.available_from, $source_zone) as available_from_at,
-        utc_time(raw.available_until, $source_zone) as available_until_at,
+        raw.from_instant at time zone 'UTC' as available_from_at,
+        raw.until_instant at time zone 'UTC' as available_until_at,
+        time_fault(raw.available_from, raw.local_from, raw.from_instant, $source_zone) as from_fault,
+        time_fault(raw.available_until, raw.local_until, raw.until_instant, $source_zone) as until_fault,
         {'t': raw.title, 'f': raw.available_from, 'u': raw.available_until, 'y': raw.lat, 'x': raw.lon, 'a': raw.attributes} as content
-    from raw.items as raw
+    from with_instants as raw
     inner join raw.deliveries as deliveries using (delivery)
 ),
 
@@ -22,8 +40,8 @@ ruled as (
             when malformed is not null then 'malformed_row'
             when item_id is null then 'item_id_missing'
             when coalesce(cast(item_key as varchar), '') <> item_id then 'item_id_wrong_type'
-            when time_fault(available_from, $source_zone) is not null then 'available_from_' || time_fault(available_from, $source_zone)
-            when time_fault(available_until, $source_zone) is not null then 'available_until_' || time_fault(available_until, $source_zone)
+            when from_fault is not null then 'available_from_' || from_fault
+            when until_fault is not null then 'available_until_' || until_fault
             when lat is not null and coalesce(try_cast(lat as double), 999) not between -90 and 90 then 'lat_out_of_range'
             when lon is not null and coalesce(try_cast(lon as double), 999) not between -180 and 180 then 'lon_out_of_range'
         end as rule

@@ -1,14 +1,36 @@
 -- One row per user, item and time; without times one row per user and item. What happened at one instant counts once, with the largest
--- weight. Sorted: everything built from it is the same whatever order the files came in.
+-- weight. Of what goes beyond a user's day only the items no other event of theirs tells of are kept, as seen and not liked.
+-- Sorted: everything built from it is the same whatever order the files came in.
+with
+
+learned_from as (
+    select * from staging.interactions where not is_capped
+),
+
+only_seen as (
+    select capped.*
+    from staging.interactions as capped
+    anti join learned_from using (user_id, item_id)
+    where capped.is_capped
+),
+
+happened as (
+    select * from learned_from
+    union all
+    select * from only_seen
+)
+
 select
     users.user_index,
     items.item_index,
-    epoch_us(interactions.occurred_at) as occurred_at,
-    max(case when len($event_types) = 0 then 1.0 else map($event_types, $event_weights)[interactions.event_type] end)::float as weight,
-    max(interactions.value)::float as value,
-    bool_or(interactions.value is null or $positive_from is null or interactions.value >= $positive_from) as positive
-from staging.interactions as interactions
+    epoch_us(happened.occurred_at) as occurred_at,
+    max(case when len($event_types) = 0 then 1.0 else map($event_types, $event_weights)[happened.event_type] end)::float as weight,
+    max(if(happened.is_capped, null, happened.value))::float as value,
+    bool_or(
+        not happened.is_capped and (happened.value is null or $positive_from is null or happened.value >= $positive_from)
+    ) as positive
+from happened
 inner join training.users as users using (user_id)
 inner join training.items as items using (item_id)
-group by users.user_index, items.item_index, interactions.occurred_at
-order by users.user_index, items.item_index, interactions.occurred_at
+group by users.user_index, items.item_index, happened.occurred_at
+order by users.user_index, items.item_index, happened.occurred_at

@@ -9,28 +9,22 @@ from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel
+from pydantic import Field
 
+from tasks.deliveries import Delivery, SetAside, accepted, raw_note, raw_rows, set_aside_note, set_aside_on
 from tasks.ingest.contract import raw_schema
-from tasks.ingest.delivery import Delivery, IdType, SourceConfig, accepted, delivered_again, raw_note, raw_rows, waiting
+from tasks.ingest.delivery import IdType, SourceConfig, delivered_again, unfinished, waiting
 from tasks.ingest.readers import read_batches
+from tasks.ingest.settled import require_promised, require_unchanged
 from tasks.ingest.volume import VolumeConfig, volume_band
+from tasks.intact import fault_of
 from tasks.night import Night, Receipt
-from tasks.refusals import InputRefusedError
+from tasks.refusals import InputRefusedError, StorageError
 from tasks.storage import file_hash, link_file, move, remove, sync_file, write_json
-from tasks.warehouse import Warehouse, open_warehouse
-from tasks.workspace import SOURCES, Source
+from tasks.warehouse import Warehouse, WarehouseConfig, open_warehouse
+from tasks.workspace import SOURCES, Source, read_json
 
 log = logging.getLogger("nightly")
-
-
-class SetAside(BaseModel, frozen=True, extra="forbid"):
-    """A file that could not be read, and why; the night went on without it."""
-
-    source: Source
-    sha256: str
-    name: str
-    reason: str
 
 
 class Delivered(Receipt, frozen=True):
@@ -45,6 +39,9 @@ class Delivered(Receipt, frozen=True):
     set_aside: tuple[SetAside, ...]
     """Unreadable files the night went on without."""
 
+    still_written: dict[str, str] = Field(default_factory=dict)
+    """Files left for a later night because they are still being written -> what tells so."""
+
 
 class Kept(Receipt, frozen=True):
     """What became part of raw/ tonight, by hash."""
@@ -52,22 +49,27 @@ class Kept(Receipt, frozen=True):
     accepted: tuple[str, ...]
 
 
-def ingest(night: Night, source: SourceConfig, volume: VolumeConfig, allow_volume: bool) -> Delivered:
+def ingest(
+    night: Night, source: SourceConfig, volume: VolumeConfig, allow_volume: bool, limits: WarehouseConfig | None = None
+) -> Delivered:
     """Read what no night has accepted yet and load it, with everything accepted before, into raw.*.
 
     Raises InputRefusedError for an unreadable file, a delivery outside the volume band, or no interactions at all.
     """
-    earlier = accepted(night.workspace)
+    earlier = [delivery for delivery in accepted(night.workspace) if delivery.counts_on(night.run_date)]
+    still_written = unfinished(night.workspace, source, night.started_at)
+    for name, reason in still_written.items():
+        log.warning("ingest: %s is still being written and left for a later night: %s", name, reason)
     new, set_aside = _read(night, source)
     deliveries = tuple(earlier + new)
     if not any(delivery.source == "interactions" for delivery in deliveries):
         folder = night.workspace.inbox("interactions")
-        raise InputRefusedError(
-            str(folder), "a first delivery of interactions", "no delivery", f"put a CSV, Parquet or JSONL file into {folder}"
-        )
+        found = "no delivery" + "".join(f"; {name} is still being written: {reason}" for name, reason in still_written.items())
+        hint = f"put a CSV, Parquet or JSONL file into {folder}"
+        raise InputRefusedError(str(folder), "a first delivery of interactions", found, hint)
     rows = {delivery.sha256: _rows(night, delivery) for delivery in deliveries}
     _check_volume(night, new, earlier, rows, volume, allow_volume)
-    with open_warehouse(night) as warehouse:
+    with open_warehouse(night, limits) as warehouse:
         relations = {f"raw.{name}": _load(warehouse, night, name, deliveries) for name in SOURCES}
         warehouse.replace("raw.deliveries", _delivery_table(night, deliveries, rows))
         id_types = _fix_id_types(warehouse, night, source)
@@ -82,12 +84,15 @@ def ingest(night: Night, source: SourceConfig, volume: VolumeConfig, allow_volum
         id_types=id_types,
         has_times=has_times,
         set_aside=set_aside,
+        still_written=still_written,
     )
 
 
-def keep(night: Night, delivered: Delivered, _validated: Receipt) -> Kept:
+def keep(night: Night, delivered: Delivered, _validated: Receipt, limits: WarehouseConfig | None = None) -> Kept:
     """Make tonight's deliveries, now found fit, part of raw/ and take them out of the inbox."""
     kept = []
+    with open_warehouse(night, limits) as warehouse:
+        first_events = {row["delivery"]: row["first_event"] for row in warehouse.rows("checks.first_events")}
     for delivery in delivered.deliveries:
         if delivery.path is None:
             continue
@@ -99,6 +104,7 @@ def keep(night: Night, delivered: Delivered, _validated: Receipt) -> Kept:
         note = {
             "name": delivery.name,
             "first_night": str(delivery.first_night),
+            "first_event": first_events.get(delivery.sha256),
             "rows": delivered.rows[delivery.sha256],
             "sha256": file_hash(target),
         }
@@ -112,17 +118,22 @@ def keep(night: Night, delivered: Delivered, _validated: Receipt) -> Kept:
 
 def _read(night: Night, source: SourceConfig) -> tuple[list[Delivery], tuple[SetAside, ...]]:
     """Convert what no night has accepted yet; returns the new deliveries and the files set aside."""
-    new, set_aside = [], []
-    for delivery in waiting(night.workspace, source, night.run_date):
+    new, set_aside = [], {file.sha256: file for file in set_aside_on(night.workspace, night.run_date)}
+    for delivery in waiting(night.workspace, source, night.run_date, night.started_at):
+        path = Path(delivery.path or "")
         try:
+            require_promised(path, delivery.sha256)
             _convert(night, delivery, source)
+            require_unchanged(path, delivery.sha256)
             new.append(delivery)
         except InputRefusedError as refusal:
+            remove(_staged_rows(night, delivery))
+            # Whatever is wrong with it: a file whose producer is at work is not ours to move.
+            require_unchanged(path, delivery.sha256)
             if source.on_bad_file == "stop":
                 raise
-            set_aside.append(SetAside(source=delivery.source, sha256=delivery.sha256, name=delivery.name, reason=str(refusal)))
-            _set_aside(night, delivery)
-    return new, tuple(set_aside)
+            set_aside[delivery.sha256] = _set_aside(night, delivery, str(refusal))
+    return new, tuple(set_aside[sha256] for sha256 in sorted(set_aside))
 
 
 def _convert(night: Night, delivery: Delivery, source: SourceConfig) -> None:
@@ -153,13 +164,18 @@ def _rows(night: Night, delivery: Delivery) -> int:
     return int(pq.read_metadata(_rows_file(night, delivery)).num_rows)
 
 
-def _set_aside(night: Night, delivery: Delivery) -> None:
-    path = Path(delivery.path or "")
+def _set_aside(night: Night, delivery: Delivery, reason: str) -> SetAside:
+    """Move an unreadable file out of the way; that it was there is noted first, since it is part of what the night has met."""
+    path, facts = Path(delivery.path or ""), delivery.model_dump(include={"source", "sha256", "name", "first_night"})
+    # The reason is published: the same night in another folder gives the same bytes.
+    file = SetAside(reason=reason.replace(f"{night.workspace.root}/", ""), **facts)
+    write_json(set_aside_note(night.workspace, file), file.model_dump(mode="json"))
     if not path.is_relative_to(night.workspace.root / "inbox"):
         log.warning("ingest: %s is unreadable and left where it is, as files outside the inbox always are", path)
-        return
+        return file
     log.warning("ingest: %s is unreadable and moves to set_aside/", delivery.name)
     move(path, night.workspace.set_aside / f"{delivery.sha256[:12]}-{delivery.name}")
+    return file
 
 
 def _check_volume(
@@ -189,11 +205,24 @@ def _load(warehouse: Warehouse, night: Night, source: Source, deliveries: tuple[
     loaded = warehouse.distinct(relation, "delivery")
     for sha256, delivery in wanted.items():
         if sha256 not in loaded:
+            _require_intact(night, delivery)
             path = str(_rows_file(night, delivery))
             rows = f"insert into {relation} select $delivery, * from read_parquet($path)"  # noqa: S608 - a name of ours
             warehouse.execute(rows, {"delivery": sha256, "path": path})
     warehouse.stamp(relation)
     return warehouse.count(relation)
+
+
+def _require_intact(night: Night, delivery: Delivery) -> None:
+    """Raise StorageError where the kept rows of a delivery are no longer what was accepted: half of all flipped bits read well."""
+    note = read_json(raw_note(night.workspace, delivery.source, delivery.sha256))
+    rows = raw_rows(night.workspace, delivery.source, delivery.sha256)
+    if note is None or "sha256" not in note:
+        return
+    fault = fault_of(night.workspace, rows, note["sha256"])
+    if fault is not None:
+        next_step = f"restore {fault.file} from a backup, or remove it with its .json and deliver {delivery.name} again; then run again"
+        raise StorageError(fault.file, fault.expected, fault.found, next_step)
 
 
 def _delivery_table(night: Night, deliveries: tuple[Delivery, ...], rows: dict[str, int]) -> pa.Table:

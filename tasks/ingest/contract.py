@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import pyarrow as pa
 
@@ -17,6 +19,12 @@ CONTRACT: dict[Source, tuple[str, ...]] = {
     "users": ("user_id", "lat", "lon"),
 }
 REQUIRED: dict[Source, tuple[str, ...]] = {"interactions": ("user_id", "item_id"), "items": ("item_id",), "users": ("user_id",)}
+
+LONGEST_NAME = 200
+"""Characters of a column's name; attributes carry their names in every row."""
+
+SHOWN = 20
+"""Columns that a message lists."""
 
 
 def raw_schema(source: Source) -> pa.Schema:
@@ -36,31 +44,60 @@ class Columns:
 def match_columns(where: str, source: Source, header: list[str], config: SourceConfig) -> Columns:
     """Match a delivered header with the contract of its source.
 
-    Raises InputRefusedError that names duplicate, missing or unknown columns and the setting that maps or ignores them.
+    What becomes of columns that interactions should not have is `on_schema_change`'s to say; of items and users, further columns are
+    attributes. Raises InputRefusedError that shows how the header differs and names the setting that maps or ignores a column.
     """
     renamed = config.columns.get(source, {})
-    unknown_keys = sorted(set(renamed) - set(CONTRACT[source]))
+    _require_sound(where, source, header, config)
+    ours = {name: renamed.get(name, name) for name in CONTRACT[source] if renamed.get(name, name) in header}
+    absent = [renamed.get(name, name) for name in CONTRACT[source] if name in (*REQUIRED[source], *renamed) and name not in ours]
+    further = [name for name in header if name not in ours.values()]
+    unknown = [name for name in further if source == "interactions" and name not in config.ignore.get(source, [])]
+    likely = _renamed(absent or [name for name in CONTRACT[source] if name not in ours], unknown or further)
+    if absent:
+        theirs = likely.get(absent[0]) or (unknown or header or ["their_name"])[0]
+        hint = f'map it in nightly.toml, e.g. [source.columns.{source}] {absent[0]} = "{theirs}"'
+        raise InputRefusedError(where, f"the column {_list(absent)}", f"the columns {_list(header)}{_told(absent, unknown, likely)}", hint)
+    # A column that was renamed is one lost and one new: only what is plainly new is taken in.
+    if unknown and (config.on_schema_change == "freeze" or (config.on_schema_change == "evolve" and likely)):
+        hint = (
+            f"map it with [source.columns.interactions], or ignore it: [source.ignore] interactions = {unknown[:SHOWN]}; "
+            'or take in whatever comes: [source] on_schema_change = "evolve"'
+        )
+        raise InputRefusedError(where, f"only the columns {_list(CONTRACT[source])}", f"also {_list(unknown)}{_told([], [], likely)}", hint)
+    dropped = unknown if config.on_schema_change == "discard_row" else ()
+    return Columns(ours, tuple(name for name in further if name not in dropped))
+
+
+def _require_sound(where: str, source: Source, header: list[str], config: SourceConfig) -> None:
+    """Raise InputRefusedError for a setting that maps no column of ours, and for a header that cannot be told apart or is too large."""
+    unknown_keys = sorted(set(config.columns.get(source, {})) - set(CONTRACT[source]))
     if unknown_keys:
         raise InputRefusedError(
             f"nightly.toml [source.columns.{source}]", f"names among {_list(CONTRACT[source])}", _list(unknown_keys), "correct the setting"
         )
+    again = "remove it and deliver again; if the file is right: [source.limits]"
+    if len(header) > config.limits.max_columns:
+        raise InputRefusedError(where, f"at most {config.limits.max_columns:,} columns", f"{len(header):,}", again)
+    if any(len(name) > LONGEST_NAME for name in header):
+        raise InputRefusedError(where, f"column names of at most {LONGEST_NAME} characters", "a longer one", "rename it and deliver again")
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         raise InputRefusedError(where, "each column once", f"{_list(twice)} more than once", "remove the double column and deliver again")
-    ours = {name: renamed.get(name, name) for name in CONTRACT[source] if renamed.get(name, name) in header}
-    absent = [renamed.get(name, name) for name in CONTRACT[source] if name in (*REQUIRED[source], *renamed) and name not in ours]
-    if absent:
-        hint = f'map it in nightly.toml, e.g. [source.columns.{source}] {absent[0]} = "{header[0] if header else "their_name"}"'
-        raise InputRefusedError(where, f"the column {_list(absent)}", f"the columns {_list(header)}", hint)
-    further = [name for name in header if name not in ours.values()]
-    ignored = config.ignore.get(source, [])
-    if source == "interactions":
-        unknown = [name for name in further if name not in ignored]
-        if unknown:
-            hint = f"map it with [source.columns.interactions], or ignore it: [source.ignore] interactions = {unknown}"
-            raise InputRefusedError(where, f"only the columns {_list(CONTRACT[source])}", f"also {_list(unknown)}", hint)
-    return Columns(ours, tuple(further))
 
 
-def _list(names: list[str] | tuple[str, ...]) -> str:
-    return ", ".join(name or "(no name)" for name in names) if names else "none"
+def _renamed(absent: Sequence[str], further: Sequence[str]) -> dict[str, str]:
+    """Return the absent columns that seem to have come under another name -> that name."""
+    plain = {name.lower().replace("-", "_").strip(): name for name in further}
+    found = {name: get_close_matches(name.lower(), plain, n=1, cutoff=0.7) for name in absent}
+    return {name: plain[close[0]] for name, close in found.items() if close}
+
+
+def _told(absent: list[str], unknown: list[str], likely: dict[str, str]) -> str:
+    parts = [("missing", absent), ("new", unknown), ("renamed, it seems", [f"{ours} to {theirs}" for ours, theirs in likely.items()])]
+    return "".join(f"; {what}: {_list(names)}" for what, names in parts if names)
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = ", ".join(name or "(no name)" for name in names[:SHOWN]) if names else "none"
+    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN:,} more"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import glob
-import json
 from collections.abc import Iterator
-from datetime import date
+from contextlib import suppress
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, Field, field_validator
 
+from tasks.deliveries import Delivery, accepted, order_of, raw_note
+from tasks.ingest.limits import LimitsConfig
+from tasks.ingest.settled import SIDECAR, is_delivery, promised_hash, still_written
 from tasks.refusals import InputRefusedError
 from tasks.storage import file_hash
 from tasks.workspace import SOURCES, Source, Workspace
@@ -52,6 +55,18 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstri
     require_final_newline: bool = True
     """Refuse text files whose last line is not ended: a file cut short often still reads well."""
 
+    settle_seconds: float = Field(0, ge=0)
+    """A file that changed within so many seconds before the run began is left for a later night: its producer may still be writing."""
+
+    require_sidecar: bool = False
+    """Leave a file for a later night until its hash lies beside it, as `sha256sum` writes it to <name>.sha256."""
+
+    on_schema_change: Literal["freeze", "discard_row", "evolve"] = "freeze"
+    """What to do with columns that the contract does not know, in interactions: refuse the file, drop them, or keep them in raw/ unused."""
+
+    limits: LimitsConfig = LimitsConfig()
+    """How much one file may hold."""
+
     max_value: float = Field(1e6, gt=0)
     """Largest rating or quantity believed; larger or negative values are rejected."""
 
@@ -63,75 +78,52 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstri
         return name
 
 
-class Delivery(BaseModel, frozen=True, extra="forbid"):
-    """One file of one source, identified by the hash of its bytes."""
-
-    source: Source
-    sha256: str
-    name: str
-    first_night: date
-    path: str | None = None
-    """Where it waits to be read; None once it is kept in raw/."""
-
-
-def accepted(workspace: Workspace) -> list[Delivery]:
-    """Return what earlier nights accepted, in the order of acceptance (first night, then hash)."""
-    found = []
-    for source in SOURCES:
-        for path in (workspace.raw / source).glob("*.json"):
-            note = json.loads(path.read_text())
-            found.append(Delivery(source=source, sha256=path.stem, name=note["name"], first_night=note["first_night"]))
-    return sorted(found, key=_order)
-
-
-def waiting(workspace: Workspace, config: SourceConfig, run_date: date) -> list[Delivery]:
+def waiting(workspace: Workspace, config: SourceConfig, run_date: date, at: datetime | None = None) -> list[Delivery]:
     """Return the files that no night has accepted yet, each content once, ordered by source and hash.
 
-    Raises InputRefusedError where a configured pattern matches nothing, or one content is delivered as two sources.
+    Files that are still being written `at` an instant are none of them: those that `unfinished` tells of. Raises InputRefusedError
+    where a configured pattern matches nothing, or one content is delivered as two sources.
     """
     known = {delivery.sha256: delivery.source for delivery in accepted(workspace)}
     found = []
     for source in SOURCES:
         for path in _files(workspace, config, source):
-            sha256 = file_hash(path)
+            if still_written(path, config.settle_seconds, config.require_sidecar, at):
+                continue
+            try:
+                sha256 = file_hash(path)
+            except FileNotFoundError:  # its producer took it away again, or gave it its name
+                continue
             if sha256 not in known:
                 found.append(Delivery(source=source, sha256=sha256, name=path.name, first_night=run_date, path=str(path)))
             # The hash is the name of a delivery, so its rows can belong to one source only.
             if known.setdefault(sha256, source) != source:
                 raise InputRefusedError(str(path), f"{source}", f"the very content delivered as {known[sha256]}", "remove one of the two")
-    return sorted(found, key=_order)
+    return sorted(found, key=order_of)
+
+
+def unfinished(workspace: Workspace, config: SourceConfig, at: datetime) -> dict[str, str]:
+    """Return the names of the files that are still being written at an instant, and what tells so."""
+    files = (path for source in SOURCES for path in _files(workspace, config, source))
+    reasons = {path.name: still_written(path, config.settle_seconds, config.require_sidecar, at) for path in files}
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def delivered_again(workspace: Workspace) -> Iterator[Path]:
-    """Yield the files in the inbox whose content an earlier night has accepted."""
+    """Yield the files in the inbox whose content an earlier night has accepted, and the hashes that lie beside such files."""
     for source in SOURCES:
         for path in _inbox_files(workspace, source):
-            if raw_note(workspace, source, file_hash(path)).is_file():
+            with suppress(FileNotFoundError):
+                if raw_note(workspace, source, file_hash(path)).is_file():
+                    yield path
+        for path in workspace.inbox(source).glob(f"*{SIDECAR}"):
+            if raw_note(workspace, source, promised_hash(path) or "none").is_file():
                 yield path
-
-
-def set_aside_before(workspace: Workspace) -> set[str]:
-    """Return the hashes of the files set aside so far: a night that met them must know itself again after they were moved."""
-    return {file_hash(path) for path in workspace.set_aside.glob("*") if path.is_file()}
-
-
-def raw_rows(workspace: Workspace, source: Source, sha256: str) -> Path:
-    """Return where the rows of an accepted delivery are kept."""
-    return workspace.raw / source / f"{sha256}.parquet"
-
-
-def raw_note(workspace: Workspace, source: Source, sha256: str) -> Path:
-    """Return where the receipt of an accepted delivery is kept; it is written after the rows."""
-    return workspace.raw / source / f"{sha256}.json"
-
-
-def _order(delivery: Delivery) -> tuple[date, str, str]:
-    return delivery.first_night, delivery.source, delivery.sha256
 
 
 def _inbox_files(workspace: Workspace, source: Source) -> list[Path]:
     folder = workspace.inbox(source)
-    return sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith(".")) if folder.is_dir() else []
+    return sorted(path for path in folder.glob("*") if is_delivery(path)) if folder.is_dir() else []
 
 
 def _files(workspace: Workspace, config: SourceConfig, source: Source) -> list[Path]:
@@ -141,5 +133,5 @@ def _files(workspace: Workspace, config: SourceConfig, source: Source) -> list[P
         matches = sorted(glob.glob(str(workspace.root / pattern), recursive=True))
         if not matches:
             raise InputRefusedError(f"[source] files.{source}", f"files matching {pattern}", "none", "correct the pattern in nightly.toml")
-        files += [Path(match) for match in matches if Path(match).is_file()]
+        files += [Path(match) for match in matches if is_delivery(Path(match))]
     return files

@@ -5,31 +5,45 @@ Every reader yields record batches of `raw_schema`; a line that cannot be told i
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Iterator
-from itertools import islice
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from tasks.ingest.contract import Columns, match_columns, raw_schema
-from tasks.ingest.delivery import Delivery, SourceConfig
+from tasks.deliveries import Delivery
+from tasks.ingest.contract import match_columns, raw_schema
+from tasks.ingest.delivery import SourceConfig
+from tasks.ingest.fit_rows import fit_rows
+from tasks.ingest.normalised import json_text, normalised
+from tasks.ingest.parquet import parquet_batches
+from tasks.ingest.unpacked import unpacked
 from tasks.refusals import InputRefusedError
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+UNREADABLE = (pa.ArrowException, OSError, EOFError, ValueError, LookupError, ArithmeticError, TypeError, RecursionError)
+"""What libraries raise over bytes that are not what they expect."""
+
+LONGEST_HEADER = 1 << 20
+LONGEST_LINE = 1 << 24
+LONGEST_MALFORMED = 1_000
+"""Characters kept of a line that cannot be told into columns: enough to recognise it."""
+
 _LINES = 50_000
 _DELIMITERS = (",", ";", "\t", "|")
 
 
 def read_batches(delivery: Delivery, config: SourceConfig) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a delivered file as batches of `raw_schema`.
+    """Yield the rows of a delivered file as batches of `raw_schema`, within the limits of the settings.
 
-    Raises InputRefusedError for a file that is empty, cut short, in no known format, or whose columns break the contract.
+    Raises InputRefusedError for a file that is empty, cut short, damaged, too large, in no known format, or whose columns break the
+    contract.
     """
     path = Path(delivery.path or "")
     kind, compression = _kind(path)
@@ -37,10 +51,15 @@ def read_batches(delivery: Delivery, config: SourceConfig) -> Iterator[pa.Record
         raise InputRefusedError(str(path), "rows", "an empty file (0 bytes)", _away(path))
     if compression is None and kind != ".parquet" and config.require_final_newline:
         _require_final_newline(path)
-    readers = {".parquet": _parquet, ".csv": _csv, ".tsv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl}
+    readers = {".parquet": parquet_batches, ".csv": _csv, ".tsv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl}
+    rows = 0
     try:
-        yield from readers[kind](path, compression, delivery, config)
-    except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
+        for batch in readers[kind](path, compression, delivery, config):
+            rows += batch.num_rows
+            if rows > config.limits.max_rows:
+                raise InputRefusedError(str(path), f"at most {config.limits.max_rows:,} rows ([source.limits])", "more", _away(path))
+            yield fit_rows(batch, config.limits)
+    except UNREADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputRefusedError(str(path), f"a readable {kind[1:]} file", reason, _away(path)) from error
 
@@ -69,59 +88,110 @@ def _csv(path: Path, compression: str | None, delivery: Delivery, config: Source
     broken: dict[int, str] = {}
 
     def keep(row: pyarrow.csv.InvalidRow) -> str:
-        broken[row.number - 1] = row.text
+        if len(broken) == config.limits.max_malformed_rows:
+            return "error"
+        broken[row.number - 1] = row.text[:LONGEST_MALFORMED]
         return "skip"
 
-    parsing = pyarrow.csv.ParseOptions(delimiter=_delimiter(path, compression), newlines_in_values=True, invalid_row_handler=keep)
     # The header is read apart first: it decides that every column is taken as text.
-    with pa.input_stream(str(path), compression=compression) as stream:
-        header = pyarrow.csv.open_csv(stream, parse_options=parsing, read_options=pyarrow.csv.ReadOptions(use_threads=False)).schema.names
-    broken.clear()
+    header_line = _header_line(path, compression, config)
+    delimiter = max(_DELIMITERS, key=header_line.decode("utf-8-sig").count)
+    header = pyarrow.csv.read_csv(pa.BufferReader(header_line), parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter)).column_names
     columns = match_columns(str(path), delivery.source, header, config)
+    parsing = pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep)
     as_text = pyarrow.csv.ConvertOptions(
         column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, quoted_strings_can_be_null=True, null_values=[""]
     )
     last, last_value = 0, None
-    with pa.input_stream(str(path), compression=compression) as stream:
+    with unpacked(path, compression, config) as stream, _refusing_quietly(keep):
         reading = pyarrow.csv.ReadOptions(use_threads=False, block_size=1 << 24)
         for batch in pyarrow.csv.open_csv(stream, read_options=reading, parse_options=parsing, convert_options=as_text):
-            numbers = list(islice((n for n in range(last + 1, last + 2 + batch.num_rows + len(broken)) if n not in broken), batch.num_rows))
-            if numbers:
-                last, last_value = numbers[-1], batch.column(batch.num_columns - 1)[-1].as_py()
-            yield _normalised(batch, numbers, columns, delivery)
-    # A quote that is never closed takes in all rows behind it, without an error: its value ends with the file's last newline.
-    if last_value and last_value.endswith("\n"):
+            numbers = _numbers(last, batch.num_rows, broken)
+            if len(numbers):
+                last, last_value = int(numbers[-1]), batch.column(batch.num_columns - 1)[-1].as_py()
+            yield normalised(batch, numbers, columns, delivery)
+    # A quote that is never closed takes in all rows behind it, without an error: its value ends with the file's last line.
+    if last_value and last_value.endswith(("\n", "\r")):
         found = f"a quote opened in row {last:,} and never closed"
         raise InputRefusedError(str(path), "quoted values that end", found, _away(path))
     if broken:
         yield _malformed(delivery, broken)
 
 
-def _delimiter(path: Path, compression: str | None) -> str:
-    with pa.input_stream(str(path), compression=compression) as stream:
-        header_line = stream.read(1 << 16).split(b"\n", 1)[0].decode("utf-8-sig")
-    return max(_DELIMITERS, key=header_line.count)
+@contextmanager
+def _refusing_quietly(keep: Callable[[pyarrow.csv.InvalidRow], str]) -> Iterator[None]:
+    """Keep Python from printing a traceback where a broken row is no UTF-8: Arrow cannot hand it over and refuses the file, as is right."""
+    told = sys.unraisablehook
+
+    def tell(fault: sys.UnraisableHookArgs) -> None:
+        if fault.object is not keep:
+            told(fault)
+
+    sys.unraisablehook = tell
+    try:
+        yield
+    finally:
+        sys.unraisablehook = told
+
+
+def _header_line(path: Path, compression: str | None, config: SourceConfig) -> bytes:
+    """Return the first line that is not empty, with its end; a line break within quotes ends none."""
+    with unpacked(path, compression, config) as stream:
+        beginning = stream.read(LONGEST_HEADER)
+    if beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputRefusedError(str(path), "text in UTF-8", "UTF-16", "have it exported as UTF-8")
+    line = b""
+    for part in beginning.lstrip(b"\r\n").splitlines(keepends=True):
+        line += part
+        if line.count(b'"') % 2 == 0:
+            return line
+    return line
+
+
+def _numbers(last: int, n_rows: int, broken: dict[int, str]) -> NDArray[np.int64]:
+    """Number the rows behind a row that are not broken ones."""
+    numbers = np.arange(last + 1, last + 1 + n_rows + len(broken), dtype=np.int64)
+    return numbers[~np.isin(numbers, list(broken))][:n_rows] if broken else numbers
 
 
 def _jsonl(path: Path, compression: str | None, delivery: Delivery, config: SourceConfig) -> Iterator[pa.RecordBatch]:
-    first = 0
+    first = n_broken = 0
     names: set[str] = set()
-    with pa.input_stream(str(path), compression=compression) as stream:
-        lines = iter(io.BufferedReader(stream).readline, b"")
-        while chunk := list(islice(lines, _LINES)):
+    with unpacked(path, compression, config) as stream:
+        for chunk in _chunks(stream):
             rows: dict[int, dict[str, Any]] = {}
             broken: dict[int, str] = {}
             for number, line in enumerate(chunk, start=first + 1):
                 _parse_line(line, number, rows, broken)
             first += len(chunk)
+            n_broken += len(broken)
+            if n_broken > config.limits.max_malformed_rows:
+                found = f"more than {config.limits.max_malformed_rows:,} lines that are none"
+                raise InputRefusedError(str(path), "one JSON object a line", found, _away(path))
             if rows:
                 names.update(*rows.values())
                 header = sorted(names)
                 columns = match_columns(str(path), delivery.source, header, config)
-                arrays = [pa.array([_json_text(row.get(name)) for row in rows.values()], pa.string()) for name in header]
-                yield _normalised(pa.RecordBatch.from_arrays(arrays, names=header), list(rows), columns, delivery)
+                arrays = [pa.array([json_text(row.get(name)) for row in rows.values()], pa.string()) for name in header]
+                yield normalised(pa.RecordBatch.from_arrays(arrays, names=header), list(rows), columns, delivery)
             if broken:
                 yield _malformed(delivery, broken)
+
+
+def _chunks(stream: BinaryIO) -> Iterator[list[bytes]]:
+    """Yield lines in groups that fit the memory; a line longer than any row may be ends the file with a ValueError."""
+    chunk: list[bytes] = []
+    n_bytes = 0
+    while line := stream.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise ValueError(f"a line of more than {LONGEST_LINE:,} bytes")
+        chunk.append(line)
+        n_bytes += len(line)
+        if len(chunk) == _LINES or n_bytes > LONGEST_LINE:
+            yield chunk
+            chunk, n_bytes = [], 0
+    if chunk:
+        yield chunk
 
 
 def _parse_line(line: bytes, number: int, rows: dict[int, dict[str, Any]], broken: dict[int, str]) -> None:
@@ -129,6 +199,9 @@ def _parse_line(line: bytes, number: int, rows: dict[int, dict[str, Any]], broke
     if not text.strip():
         return
     try:
+        # Half a surrogate pair, which only an escape can bring, is no text.
+        if "\\u" in text and not _is_text(text):
+            raise ValueError(text)
         # Numbers stay the text they were: 1.10 and 1.1 are different ids.
         row = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError):
@@ -136,61 +209,15 @@ def _parse_line(line: bytes, number: int, rows: dict[int, dict[str, Any]], broke
     if isinstance(row, dict):
         rows[number] = row
     else:
-        broken[number] = text.rstrip("\n")
+        broken[number] = text.rstrip("\n")[:LONGEST_MALFORMED]
 
 
-def _parquet(path: Path, _compression: str | None, delivery: Delivery, config: SourceConfig) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(path) as file:
-        columns = match_columns(str(path), delivery.source, file.schema_arrow.names, config)
-        for name in ("user_id", "item_id"):
-            kind = file.schema_arrow.field(columns.ours[name]).type if name in columns.ours else pa.string()
-            if pa.types.is_floating(kind) or pa.types.is_nested(kind):
-                hint = "write it as a whole number (Int64 in pandas) or as text"
-                raise InputRefusedError(str(path), f"{columns.ours[name]} as a whole number or text", f"type {kind}", hint)
-        first = 0
-        for batch in file.iter_batches(batch_size=1 << 18):
-            texts = pa.RecordBatch.from_arrays([_as_text(column) for column in batch.columns], names=batch.schema.names)
-            yield _normalised(texts, list(range(first + 1, first + 1 + batch.num_rows)), columns, delivery)
-            first += batch.num_rows
-
-
-def _as_text(column: pa.Array) -> pa.Array:
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_nested(column.type):
-        return pa.array([_json_text(value) for value in column.to_pylist()], pa.string())
-    return column.cast(pa.string())
-
-
-def _json_text(value: Any) -> str | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _normalised(batch: pa.RecordBatch, numbers: list[int], columns: Columns, delivery: Delivery) -> pa.RecordBatch:
-    """Bring a batch of text columns under our names; further columns become one JSON object a row."""
-    schema = raw_schema(delivery.source)
-    arrays: list[pa.Array] = []
-    for field in schema:
-        if field.name == "row_number":
-            arrays.append(pa.array(numbers, pa.int64()))
-        elif field.name in columns.ours:
-            texts = pc.utf8_trim_whitespace(batch.column(columns.ours[field.name]))
-            arrays.append(pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts))
-        elif field.name == "attributes" and columns.attributes:
-            arrays.append(_attributes(batch, columns.attributes))
-        else:
-            arrays.append(pa.nulls(batch.num_rows, pa.string()))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _attributes(batch: pa.RecordBatch, names: tuple[str, ...]) -> pa.Array:
-    values = [batch.column(name).to_pylist() for name in names]
-    rows = ({name: value for name, value in zip(names, row, strict=True) if value is not None} for row in zip(*values, strict=True))
-    return pa.array([json.dumps(row, ensure_ascii=False, sort_keys=True) for row in rows], pa.string())
+def _is_text(line: str) -> bool:
+    try:
+        json.dumps(json.loads(line), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _malformed(delivery: Delivery, broken: dict[int, str]) -> pa.RecordBatch:

@@ -34,6 +34,8 @@ class DeliveryRow:
     rejected: int | None = None
     duplicates: int | None = None
     waiting: int | None = None
+    late: int | None = None
+    capped: int | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,16 @@ def _delivered(story: Story) -> list[DeliveryRow]:
     if story.staged:
         return [
             DeliveryRow(
-                row.name, row.source, row.is_new, row.counted + row.waiting, row.accepted, row.rejected, row.duplicates, row.waiting
+                row.name,
+                row.source,
+                row.is_new,
+                row.counted + row.waiting,
+                row.accepted,
+                row.rejected,
+                row.duplicates,
+                row.waiting,
+                row.late,
+                row.capped,
             )
             for row in story.staged.volumes
         ]
@@ -79,7 +90,10 @@ def _delivered(story: Story) -> list[DeliveryRow]:
 def _summed(rows: Sequence[DeliveryRow]) -> list[DeliveryRow]:
     if not rows:
         return []
-    counts = [(row.read, row.accepted or 0, row.rejected or 0, row.duplicates or 0, row.waiting or 0) for row in rows]
+    counts = [
+        (row.read, *(count or 0 for count in (row.accepted, row.rejected, row.duplicates, row.waiting, row.late, row.capped)))
+        for row in rows
+    ]
     return [DeliveryRow(f"{len(rows):,} more", "", False, *(sum(column) for column in zip(*counts, strict=True)))]
 
 

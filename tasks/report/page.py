@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tasks.night import Night
+from tasks.refusals import spelled_out
 from tasks.report import deliveries, drawing, quality, record
 from tasks.report.story import Story
 
@@ -65,7 +66,7 @@ def _visible(value: object) -> object:
     """Spell out characters that could hide or reorder text, such as the right-to-left override; markup of ours passes."""
     if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
         return value
-    return "".join(mark if mark.isprintable() or mark == "\n" else mark.encode("unicode_escape").decode() for mark in value)
+    return "\n".join(spelled_out(line) for line in value.split("\n"))
 
 
 def _amount(value: float | None) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from models.bootstrap import BootstrapConfig
 from models.holdout import HoldoutConfig
-from tasks.blend import JudgingConfig
+from tasks.judging import JudgingConfig
 from tasks.night import Night
 from tasks.prepare import Prepared, training_set
 from tasks.refusals import InputRefusedError, UsageError
@@ -119,11 +119,11 @@ def _tuned(
 def _models(train: TrainConfig, config: TuneConfig, newest: Ground, n_recommendable: int) -> tuple[str, ...]:
     """Return the models to tune: those asked for, else all that take part and have something to tune."""
     if not config.models:
-        taking_part = tuple(scorer.name for scorer in chosen_models(train, newest.data, n_recommendable))
+        taking_part = tuple(scorer.name for scorer in chosen_models(train, newest.audience.data, n_recommendable))
         return tuple(model for model in taking_part if _present(train, config, model))
     for model in config.models:
         alone = train.model_copy(update={"models": (model,)})
-        if not _present(train, config, model) or not chosen_models(alone, newest.data, n_recommendable):
+        if not _present(train, config, model) or not chosen_models(alone, newest.audience.data, n_recommendable):
             found = "nothing to search among" if not _present(train, config, model) else "a catalogue in which it takes no part"
             raise UsageError(f"model {model}", "a model to tune", found, "name other models, or a space in [tune.spaces]")
     return config.models

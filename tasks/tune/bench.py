@@ -42,7 +42,7 @@ class Bench:
         """Return the model with these values, not yet fitted; None where it has no place in this catalogue."""
         section = with_values(section_of(self.train, self.model), dict(values))
         config = self.train.model_copy(update={"models": (self.model,), self.model: section})
-        return next(iter(chosen_models(config, self.windows[0].data, self.n_recommendable)), None)
+        return next(iter(chosen_models(config, self.windows[0].audience.data, self.n_recommendable)), None)
 
     def judge(self, number: int, values: dict[str, Value]) -> float:
         """Return what a trial is worth to the users who choose, averaged over the windows; see `tasks.tune.study.Judge`."""

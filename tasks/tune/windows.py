@@ -11,16 +11,15 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
-from models.block_scores import score_block
 from models.bootstrap import BootstrapConfig, Interval, mean_interval
 from models.compute import ComputeConfig, limited_threads
 from models.divergence import DivergedError
 from models.holdout import HoldoutConfig, user_half
 from models.metrics import ranking_metrics
 from models.rolling_windows import among, rolling_windows
-from models.scorer import Histories, Scorer, TrainingData
+from models.scorer import Scorer
 from models.top_k import ScoreError, top_k
-from tasks.blend import JudgingConfig, allowed_items, judged_sample
+from tasks.judging import Audience, JudgingConfig, even_lots, judged_sample, scored_blocks
 from tasks.prepare.training_set import TrainingSet
 from tasks.tune.study import UnfitError
 
@@ -39,10 +38,7 @@ class Ground:
     """
 
     sentence: str
-    data: TrainingData
-    histories: Histories
-    seen: sp.csr_matrix
-    recommendable: NDArray[np.bool_]
+    audience: Audience
     users: NDArray[np.intp]
     targets: sp.csr_matrix
     confirms: NDArray[np.bool_]
@@ -65,15 +61,12 @@ def grounds(
             fit=window.split.fit,
             holdout=window.split.holdout,
         )
-        data, users = then.training_data("fit"), judged_sample(then, judging)
+        users = judged_sample(then, judging)
         ids = known.users["user_id"].take(users).to_pylist()
         laid_out.append(
             Ground(
                 window.split.sentence,
-                data,
-                data.interactions.histories(),
-                data.interactions.seen(),
-                known.recommendable,
+                Audience(then.training_data("fit"), known.recommendable),
                 users,
                 then.targets()[users],
                 user_half(ids) == 1,
@@ -94,23 +87,21 @@ def fitted(scorer: Scorer, ground: Ground, seed: int, compute: ComputeConfig, to
 
     try:
         with limited_threads(compute):
-            return scorer.fit(ground.data, seed, progress)
+            return scorer.fit(ground.audience.data, seed, progress)
     except (DivergedError, LinAlgError) as error:
         raise UnfitError(str(error)) from error
 
 
 def ndcg(scorer: Scorer, ground: Ground, k: int, users_at_once: int, compute: ComputeConfig) -> NDArray[np.float64]:
     """Rank the whole catalogue for each judged user by one model alone, and return NDCG@k of each; (judged,)."""
-    lists = []
-    with limited_threads(compute):
-        for rows in np.array_split(ground.users, max(1, -(-len(ground.users) // users_at_once))):
-            try:
-                block = score_block([scorer], ground.data.block(rows, ground.histories))
-            except ScoreError as error:
-                raise UnfitError(str(error)) from error
-            speaks = block.item_speaks[0] & block.user_speaks[0][:, None]
-            allowed = allowed_items(ground.seen[rows], ground.recommendable)
-            lists.append(top_k(np.where(allowed & speaks, block.z[0], -np.inf).astype(np.float32), k)[0])
+    try:
+        with limited_threads(compute):
+            lists = [
+                top_k(np.where(said.allowed & said.scores.speaks(0), said.scores.z[0], np.float32(-np.inf)), k)[0]
+                for said in scored_blocks(ground.audience, [scorer], even_lots(ground.users, users_at_once))
+            ]
+    except ScoreError as error:
+        raise UnfitError(str(error)) from error
     return ranking_metrics(np.concatenate(lists), ground.targets, k)["ndcg"]
 
 

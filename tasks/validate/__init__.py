@@ -12,6 +12,7 @@ from tasks.ingest import Delivered
 from tasks.night import Night, Receipt
 from tasks.refusals import InputRefusedError
 from tasks.stage import Staged
+from tasks.validate.alarms import alarms, require_quiet
 from tasks.validate.deliveries import Fault, most_at_fault, most_repeated, require_ids_in_place, require_reconciled
 from tasks.validate.expectations import Outcome, run_suites
 from tasks.validate.suites import ValidateConfig, profile_suite, sample_suite
@@ -39,6 +40,9 @@ class Validated(Receipt, frozen=True):
     data_docs: str
     """Folder with the Data Docs, relative to the workspace; it moves to the report, so it is no part of `files`."""
 
+    warnings: tuple[str, ...] = ()
+    """What does not look like people although it stops nothing, a sentence each."""
+
 
 def validate(night: Night, delivered: Delivered, staged: Staged, config: ValidateConfig, limits: WarehouseConfig) -> Validated:
     """Refuse the night unless its input adds up and every expectation holds; Data Docs stay for both endings.
@@ -53,13 +57,18 @@ def validate(night: Night, delivered: Delivered, staged: Staged, config: Validat
         require_ids_in_place(warehouse, config)
         tables = [(suite, warehouse.arrow(suite.relation, **suite.parameters)) for suite in (profile, sample)]
         rejection = most_at_fault(warehouse)
+        raised = alarms(warehouse, staged, night.run_date, config)
     outcomes = run_suites(tables, docs, night.run_id, night.started_at)
     _require_success(outcomes, staged, rejection, night.workspace.relative(docs / "index.html"))
+    require_quiet(raised)
+    for alarm in raised:
+        log.warning("validate: %s", alarm.sentence)
     log.info("validate: %d expectations hold", sum(len(outcome.findings) for outcome in outcomes))
     return Validated(
         metrics={name: _plain(value) for name, value in tables[0][1].to_pylist()[0].items()},
         suites=tuple(SuiteResult(name=o.suite.name, success=o.success, n_expectations=len(o.findings)) for o in outcomes),
         data_docs=night.workspace.relative(docs),
+        warnings=tuple(alarm.sentence for alarm in raised),
     )
 
 

@@ -12,6 +12,7 @@ from tasks.warehouse import Warehouse
 
 _ZONE = 'set [source] timezone, such as timezone = "Europe/Zurich", or deliver times with a zone'
 _UNREADABLE_TIME = "deliver times as 2026-01-31T18:00:00Z or as whole seconds (not milliseconds) since 1970"
+_CLOCK_CHANGE = "deliver times with a zone: clocks in [source] timezone were changed, so a time without one means two instants or none"
 _ID_TYPE = "deliver {id} as before: integer ids once loaded stay integers, and text ids need a new workspace"
 HINTS = {
     "malformed_row": "check the quotes, the delimiter and the line ends of the file",
@@ -26,7 +27,9 @@ HINTS = {
     "occurred_at_missing": "deliver a time with every interaction",
     "occurred_at_without_zone": _ZONE,
     "occurred_at_unreadable": _UNREADABLE_TIME,
-    "occurred_at_in_future": "check the producer's clock and [source] timezone",
+    "occurred_at_missing_hour": _CLOCK_CHANGE,
+    "occurred_at_ambiguous": _CLOCK_CHANGE,
+    "occurred_at_in_future": "check the producer's clock, this machine's clock and [source] timezone",
     "occurred_at_too_early": "check the producer's clock, or move [source] earliest",
     "value_unreadable": "deliver value as a number with a decimal point",
     "value_not_finite": "deliver value as a finite number, or leave it empty",
@@ -35,8 +38,12 @@ HINTS = {
     "lon_out_of_range": "deliver lon in degrees between -180 and 180",
     "available_from_without_zone": _ZONE,
     "available_from_unreadable": _UNREADABLE_TIME,
+    "available_from_missing_hour": _CLOCK_CHANGE,
+    "available_from_ambiguous": _CLOCK_CHANGE,
     "available_until_without_zone": _ZONE,
     "available_until_unreadable": _UNREADABLE_TIME,
+    "available_until_missing_hour": _CLOCK_CHANGE,
+    "available_until_ambiguous": _CLOCK_CHANGE,
 }
 """Rule under sql/staging -> what to do about a delivery that breaks it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -38,6 +38,29 @@ class ValidateConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docst
 
     swapped_from_rows: int = Field(20, ge=1)
     """Deliveries with fewer rows are too small to tell swapped ids from new users."""
+
+    alarm_from_nights: int = Field(7, ge=1)
+    """Earlier nights, without the first, that tell what share of events by new users is usual."""
+
+    alarm_from_events: int = Field(100, ge=1)
+    """Nights with fewer new events are too small to tell a flood of new accounts from a good day."""
+
+    new_account_margin: float = Field(0.2, ge=0, le=1)
+    """How far the share of events by users never seen before may lie above the median of earlier nights; beyond it, and beyond five
+    robust standard deviations, the night warns."""
+
+    max_new_account_share: float = Field(0.9, ge=0, le=1)
+    """A night that warns of new accounts is refused when their share of its events is above this; 1 never refuses."""
+
+    popularity_jump_factor: int = Field(10, ge=2, le=1_000_000)
+    """A night warns of an item whose share of the new events is so many times that of the four weeks before, most of it by users never
+    seen before."""
+
+    popularity_jump_from_events: int = Field(20, ge=1)
+    """New events below which an item is too small to warn of."""
+
+    on_popularity_jump: Literal["warn", "refuse"] = "warn"
+    """Whether such an item ends the night or is only told of."""
 
     sample_rows: int = Field(10_000, ge=1)
     """Interactions that Great Expectations looks at one by one; every row is counted and judged in SQL before."""

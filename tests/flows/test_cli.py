@@ -1,10 +1,17 @@
 """The command line as people meet it: real processes, their output and their exit codes."""
 
 import json
+import logging
 import subprocess
 import sys
+from datetime import date
+from pathlib import Path
 
 import pytest
+
+from flows.console import RUNBOOKS, _Legible
+from flows.doctor import PENDING
+from tests.test_documentation import anchors
 
 
 def nightly(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -37,7 +44,10 @@ def test_an_empty_inbox_is_told_apart_and_exits_3(workspace):
     assert str(workspace.inbox("interactions")) in ending["next_step"]
 
 
-@pytest.mark.parametrize("arguments", [("run", "--run-date", "yesterday"), ("run", "--unknown"), ("backfill",), ("nonsense",)])
+MISTYPED = [("run", "--run-date", "yesterday"), ("run", "--unknown"), ("backfill",), ("rollback",), ("gc", "--all"), ("nonsense",)]
+
+
+@pytest.mark.parametrize("arguments", MISTYPED)
 def test_a_mistyped_command_exits_2(workspace, arguments):
     done = nightly(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr
@@ -57,6 +67,23 @@ def test_status_reads_a_workspace_whose_warehouse_is_broken(published_workspace)
     assert json.loads(done.stdout)["serving"]["run_date"] == published_workspace.published()[-1]["run_date"]
 
 
+def test_the_operators_commands_exit_with_their_codes(published_workspace):
+    """Its two nights are of January: what is served is stale, and a date that was never published is refused with those that were."""
+    root, first = published_workspace.root, published_workspace.published()[0]["run_date"]
+    assert nightly("status", "--workspace", root).returncode == 7
+    assert nightly("verify", "--workspace", root).returncode == 0
+    refused = nightly("rollback", "--workspace", root, "--to", "2020-01-01")
+    assert (refused.returncode, first in refused.stderr) == (2, True)
+    assert "runbook:  docs/operations.md#a-command-or-a-date-is-refused-exit-2" in refused.stderr
+    published_workspace.table("recommendations", date.fromisoformat(first)).write_bytes(b"PAR1")
+    assert nightly("verify", "--workspace", root).returncode == 6
+    assert nightly("rollback", "--workspace", root, "--to", first).returncode == 6
+
+
+def test_every_runbook_that_a_message_names_is_there():
+    assert set(RUNBOOKS.values()) | {PENDING.partition("#")[2]} <= anchors(Path(__file__).parents[2] / "docs" / "operations.md")
+
+
 def test_movielens_arrives_in_the_inbox_with_its_settings(workspace, tmp_path):
     nightly("init", tmp_path / "films")
     published = tmp_path / "ml-latest-small"
@@ -67,3 +94,9 @@ def test_movielens_arrives_in_the_inbox_with_its_settings(workspace, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "2 ratings" in done.stdout
     assert "positive_from = 4.0" in (tmp_path / "films" / "nightly.toml").read_text().splitlines()
+
+
+@pytest.mark.fault("B14")
+def test_a_hostile_name_in_the_log_moves_no_cursor_and_makes_no_line():
+    record = logging.LogRecord("nightly", logging.INFO, "", 0, "ingest: %s", ("a\x1b[2J\nday.csv \u202egnp",), None)
+    assert _Legible("%(message)s").format(record) == "ingest: a\\x1b[2J\\nday.csv \\u202egnp"

@@ -24,7 +24,9 @@ from tasks.ingest.volume import VolumeConfig
 from tasks.night import Night, Receipt
 from tasks.refusals import InputRefusedError, LockHeldError, UsageError
 from tasks.shop import Shop, ShopConfig, write_delivery
+from tasks.stage import EventsConfig, stage
 from tasks.storage import file_hash, remove
+from tasks.warehouse import WarehouseConfig
 from tasks.workspace import Workspace
 
 SHOP = ShopConfig(n_users=150, n_items=80, n_tastes=4, start=date(2026, 1, 5), days=21, history_days=20, interactions_per_day=150)
@@ -40,7 +42,9 @@ def accepted_once(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     workspace.create(BADLY_SET)
     write_delivery(Shop(SHOP), DAY, workspace.root / "inbox")
     night = Night(workspace, DAY, "accepting", "attempt", SHORTLY_AFTER, None, 0, ComputeConfig())
-    keep(night, ingest(night, SourceConfig(), VolumeConfig(), True), Receipt())
+    delivered = ingest(night, SourceConfig(), VolumeConfig(), True)
+    stage(night, delivered, SourceConfig(), EventsConfig(), WarehouseConfig())
+    keep(night, delivered, Receipt())
     remove(workspace.staging)
     return workspace
 

@@ -116,6 +116,7 @@ def test_one_list_for_everybody_shows() -> None:
     lists = list_metrics(copies, 3, np.ones(N_ITEMS, np.int64), np.ones(N_ITEMS, np.bool_))
     assert (lists.distinct_lists, lists.commonest_list, lists.coverage, lists.reachable_coverage) == (0.01, 1.0, 0.25, 1.0)
     assert lists.gini == pytest.approx(0.75)
+    assert lists.effective_items == pytest.approx(3)
     assert lists.novelty == pytest.approx(log2(N_ITEMS))
 
 

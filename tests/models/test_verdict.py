@@ -66,7 +66,16 @@ GOOD = Evidence(
     popularity=Comparison(0.0290, Interval(0.0422, 0.0370, 0.0474, 943)),
     champion=Comparison(0.0700, Interval(0.0003, -0.0010, 0.0016, 512)),
     trailing_ndcg=(0.0705, 0.0712, 0.0709, 0.0716),
-    lists=ListMetrics(coverage=0.3, reachable_coverage=1.0, novelty=9.0, gini=0.6, distinct_lists=0.99, commonest_list=0.001),
+    lists=ListMetrics(
+        coverage=0.3,
+        reachable_coverage=1.0,
+        novelty=9.0,
+        gini=0.6,
+        distinct_lists=0.99,
+        commonest_list=0.001,
+        effective_items=90.0,
+        reachable_items=400,
+    ),
 )
 
 
@@ -75,6 +84,7 @@ def failed(verdict: Verdict) -> list[str]:
     return [check.name for check in verdict.checks if not check.passed]
 
 
+@pytest.mark.fault("C1")
 @pytest.mark.parametrize("seed", range(20))
 def test_an_equally_good_model_is_published(seed: int) -> None:
     """Retraining with other noise alone never holds a night: twenty worlds, twenty publications."""
@@ -84,6 +94,7 @@ def test_an_equally_good_model_is_published(seed: int) -> None:
     assert verdict.publish, verdict.reason
 
 
+@pytest.mark.fault("C1")
 @pytest.mark.parametrize("seed", range(3))
 def test_shuffled_lists_are_refused(seed: int) -> None:
     """Giving every user somebody else's list is worse than the served models and worse than popularity, and both are said."""
@@ -102,11 +113,12 @@ def test_a_model_that_has_got_noisier_is_refused() -> None:
     assert failed(verdict) == ["champion"]
 
 
+@pytest.mark.fault("C5")
 def test_one_list_for_everybody_is_refused_even_when_it_scores() -> None:
     """Popularity itself is not worse than popularity, but a night that gives everybody one list has collapsed."""
     world = TasteWorld(300, 1)
     verdict = decide(world.evidence(world.popularity(), None), CONFIG)
-    assert failed(verdict) == ["distinct_lists", "commonest_list"]
+    assert failed(verdict) == ["distinct_lists", "commonest_list", "effective_items"]
     assert "100.0% of the users are given the very same list" in verdict.reason
 
 
@@ -118,6 +130,7 @@ def test_a_good_night_says_what_it_rests_on() -> None:
     )
 
 
+@pytest.mark.fault("C9")
 def test_the_first_night_rests_on_floors_only() -> None:
     """With nothing served and nothing behind it, the first model is judged by floors, and says so."""
     verdict = decide(replace(GOOD, champion=None, trailing_ndcg=()), CONFIG)
@@ -150,6 +163,7 @@ def test_an_uncertain_loss_is_published() -> None:
     assert decide(replace(GOOD, champion=Comparison(0.07, Interval(-0.01, -0.03, 0.001, 220))), CONFIG).publish
 
 
+@pytest.mark.fault("C2")
 def test_below_popularity_is_refused_on_every_night() -> None:
     """Popularity is a floor for the first model and for every later one."""
     below = replace(GOOD, popularity=Comparison(0.0832, Interval(-0.0120, -0.0150, -0.0090, 943)))
@@ -167,12 +181,13 @@ def test_the_trailing_band_needs_three_nights_and_shrugs_off_one_odd_one() -> No
 
 
 def test_nights_that_agree_by_chance_leave_a_band_all_the_same() -> None:
-    """With no spread at all a night may still lie ten per cent below the median, and no more."""
+    """With no spread at all a night may still lie ten per cent below the median, and no more for certain."""
     agreed = (0.07, 0.07, 0.07)
-    assert decide(replace(GOOD, trailing_ndcg=agreed, ndcg=Interval(0.0631, 0.06, 0.07, 943)), CONFIG).publish
-    assert failed(decide(replace(GOOD, trailing_ndcg=agreed, ndcg=Interval(0.0629, 0.06, 0.07, 943)), CONFIG)) == ["trailing_band"]
+    assert decide(replace(GOOD, trailing_ndcg=agreed, ndcg=Interval(0.0621, 0.061, 0.0631, 943)), CONFIG).publish
+    assert failed(decide(replace(GOOD, trailing_ndcg=agreed, ndcg=Interval(0.0619, 0.061, 0.0629, 943)), CONFIG)) == ["trailing_band"]
 
 
+@pytest.mark.fault("C10")
 def test_a_tiny_holdout_is_not_judged_at_all() -> None:
     """Nineteen users can prove nothing, so the night is held for that alone; no users at all likewise."""
     for tiny in (Interval(0.5, 0.3, 0.7, 19), Interval(None, None, None, 0)):
@@ -185,3 +200,30 @@ def test_few_users_need_not_show_a_large_catalogue() -> None:
     """The coverage floor is a share of what the lists could show: forty users cannot show a million items."""
     assert decide(replace(GOOD, lists=replace(GOOD.lists, coverage=0.0004, reachable_coverage=0.0008)), CONFIG).publish
     assert failed(decide(replace(GOOD, lists=replace(GOOD.lists, coverage=0.004)), CONFIG)) == ["coverage"]
+
+
+@pytest.mark.fault("C10")
+def test_a_holdout_of_one_segment_is_said_to_be() -> None:
+    """A night judged on one kind of users alone is published, and says that it knows nothing of the others; a mixed one says nothing."""
+    one_sided = decide(replace(GOOD, judged={"1-4 likes": 3, "5-19 likes": 0, "20+ likes": 940}), CONFIG)
+    assert one_sided.publish
+    assert one_sided.reason.endswith("; judged on the segment 20+ likes alone; the others are not judged")
+    assert "segment" not in decide(replace(GOOD, judged={"1-4 likes": 400, "20+ likes": 543}), CONFIG).reason
+
+
+@pytest.mark.fault("C5")
+def test_lists_in_no_order_are_refused() -> None:
+    """Where more than one user in twenty has a list with a single score, its order means nothing, and the night is held."""
+    assert decide(replace(GOOD, constant_lists=0.05), CONFIG).publish
+    held = decide(replace(GOOD, constant_lists=0.06), CONFIG)
+    assert failed(held) == ["constant_lists"]
+    assert held.reason == "6.0% of the users have a list with one score throughout, the most is 5.0%"
+
+
+@pytest.mark.fault("C5")
+def test_lists_that_differ_in_their_order_alone_are_refused() -> None:
+    """Thirty thousand orders of the same twenty items are different lists, and the entropy of what is shown still gives them away."""
+    few = replace(GOOD.lists, effective_items=20.0, distinct_lists=1.0, commonest_list=0.001)
+    assert failed(decide(replace(GOOD, lists=few), CONFIG)) == ["effective_items"]
+    small = replace(few, effective_items=18.0, reachable_items=24)
+    assert decide(replace(GOOD, lists=small), CONFIG).publish, "a catalogue of 24 items cannot fill lists of 20 with others"

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.ingest.delivery import Delivery, SourceConfig
+from tasks.deliveries import Delivery
+from tasks.ingest.delivery import SourceConfig
 from tasks.ingest.readers import read_batches
 from tasks.refusals import InputRefusedError
 

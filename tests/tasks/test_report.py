@@ -18,10 +18,10 @@ from models.metrics import METRICS, ListMetrics
 from models.verdict import Check, Evidence
 from tasks.blend import Blended, SegmentWeights
 from tasks.check import Checked
+from tasks.deliveries import Delivery
 from tasks.evaluate import Evaluated, Ladder
 from tasks.gate import Gated
 from tasks.ingest import Delivered, SetAside
-from tasks.ingest.delivery import Delivery
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared
 from tasks.publish import Published
@@ -35,6 +35,7 @@ from tasks.tables import EVERYBODY, TABLES, write_table
 from tasks.train import FittedModel, Trained
 from tasks.validate import SuiteResult, Validated
 from tasks.warehouse import open_warehouse
+from tasks.workspace import Workspace
 
 HOSTILE = "<script>alert(1)</script>"
 COMMAND = "nightly run --run-date 2026-01-05"
@@ -102,7 +103,10 @@ def taken_in(name: str = "monday.csv") -> dict[str, Receipt]:
             rows={old.sha256: 900, new.sha256: 1245},
             id_types={"user_id": "text", "item_id": "text"},
             has_times=True,
-            set_aside=(SetAside(source="interactions", sha256="c" * 64, name="torn.csv", reason="no final newline"),),
+            set_aside=(
+                SetAside(source="interactions", sha256="c" * 64, name="torn.csv", reason="no final newline", first_night=date(2026, 1, 5)),
+            ),
+            still_written={f"{HOSTILE}.csv.tmp": "its name ends in .tmp"},
         ),
         "staged": Staged(volumes=(volume(old, is_new=False, accepted=900), volume(new, is_new=True, **counts))),
         "validated": Validated(
@@ -125,7 +129,16 @@ def judged(*, publish: bool) -> dict[str, Receipt]:
         )
         for name, value in scores.items()
     )
-    lists = ListMetrics(coverage=0.4, reachable_coverage=1.0, novelty=7.5, gini=0.6, distinct_lists=0.98, commonest_list=0.01)
+    lists = ListMetrics(
+        coverage=0.4,
+        reachable_coverage=1.0,
+        novelty=7.5,
+        gini=0.6,
+        distinct_lists=0.98,
+        commonest_list=0.01,
+        effective_items=40.0,
+        reachable_items=75,
+    )
     evidence = Evidence(
         k=10, ndcg=interval(0.31), popularity=Comparison(0.12, interval(0.19)), champion=None, trailing_ndcg=(), lists=lists
     )
@@ -164,6 +177,12 @@ def judged(*, publish: bool) -> dict[str, Receipt]:
     }  # fmt: skip
 
 
+def write_manifest(workspace: Workspace, **facts: Any) -> None:
+    """Write the manifest of a night that was published, with what a test says of it."""
+    known = {"published_at": f"{facts['run_date']}T02:30:00Z", "data_through": None, "model_version": "m", "tables": {}, "versions": {}}
+    write_json(workspace.manifest_file(facts["run_id"]), known | facts)
+
+
 def served(night: Night) -> dict[str, Receipt]:
     """Return the receipts from refit to publish, and leave the manifest they speak of."""
     table = {"path": "tables/recommendations/part-0.parquet", "sha256": "c" * 64, "rows": 10_000, "bytes": 2_500_000}
@@ -173,7 +192,7 @@ def served(night: Night) -> dict[str, Receipt]:
         "published_at": "2026-01-06T02:30:00Z",
         "tables": {"recommendations": table},
     }
-    write_json(night.workspace.manifests / f"{night.run_id}.json", manifest | {"versions": {"python": "3.11.9", "duckdb": "2.0.0"}})
+    write_manifest(night.workspace, **manifest, versions={"python": "3.11.9", "duckdb": "2.0.0"})
     models = tuple(FittedModel(name=name, family=family, folder=name, seconds=2.5, curves={}) for name, family in MODELS.items())
     rows = {"recommendations": 10_000}
     return {
@@ -228,7 +247,8 @@ def held(night: Any) -> Told:
 def test_a_published_night_is_told_whole(published):
     """Every part has its section."""
     parts = (
-        "gate deliveries set-aside rejects validation split training ladder weights metrics coverage promises steps files versions again"
+        "gate deliveries still-written set-aside rejects validation split training ladder weights metrics coverage promises steps files "
+        "versions again"
     )
     assert published.page.ids() == set(parts.split())
 
@@ -266,8 +286,7 @@ def test_the_command_to_run_it_again_is_on_every_page(night, published, held):
 def test_a_refused_night_says_what_to_do_and_what_is_served(night):
     """The reader of a refusal wants to know what shoppers see now."""
     at = night()
-    earlier = {"run_id": "earlier", "run_date": "2026-01-04", "tables": {}, "versions": {}}
-    write_json(at.workspace.manifests / "earlier.json", earlier)
+    write_manifest(at.workspace, run_id="earlier", run_date="2026-01-04")
     write_json(at.workspace.pointer, {"run_id": "earlier"})
     page = tell(at, ending="kept_last_good", reason="refused", next_step="mend monday.csv").page
     assert "Next: mend monday.csv" in page.text
@@ -299,12 +318,14 @@ def test_another_nights_rejects_are_not_shown(night):
     assert "not of tonight" not in tell(night(), staged=taken_in()["staged"]).page.text
 
 
+@pytest.mark.fault("B14")
 def test_hostile_text_is_text(published):
     """Names, rows and reasons are shown as delivered, and become no tag."""
     assert published.page.text.count(HOSTILE) >= 5
     assert "script" not in {tag for tag, _ in published.page.tags}
 
 
+@pytest.mark.fault("B14")
 def test_characters_that_reorder_text_are_spelled_out(published):
     """A right-to-left override would let a row pose as another."""
     assert "\u202e" not in published.page.html
@@ -429,7 +450,7 @@ def test_weights_of_earlier_nights_become_a_line(night: Any) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_table(path, pa.Table.from_pylist(rows), schema)
         if not is_tonight:
-            write_json(tonight.workspace.manifests / f"{day}.json", {"run_date": day, "published_at": day})
+            write_manifest(tonight.workspace, run_id=day, run_date=day)
     drawn = weights(tonight, Story(ending="published", reason="", command=COMMAND, **judged(publish=True)))
     assert drawn is not None
     (line,) = [curve for curve in drawn.by_night if curve.name == "towers"]

@@ -18,7 +18,7 @@ from flows.settings import load_settings
 from models.bootstrap import BootstrapConfig, Interval
 from models.holdout import DAY, Events, HoldoutConfig
 from models.scorer import Described
-from tasks.blend import JudgingConfig
+from tasks.judging import JudgingConfig
 from tasks.prepare.training_set import SegmentConfig, TrainingSet
 from tasks.refusals import UsageError
 from tasks.train import TrainConfig
@@ -193,10 +193,10 @@ def shop(n_users: int = 12, n_items: int = 8) -> TrainingSet:
 def test_each_window_learns_from_less_and_ages_from_its_own_present() -> None:
     """The newest event a window learns from is one day older than what it is judged by, as on the night it stands for."""
     laid_out = grounds(shop(), 3, 2, 0, HoldoutConfig(), JudgingConfig())
-    assert [len(ground.data.interactions) for ground in laid_out] == [12 * 7, 12 * 6, 12 * 5]
+    assert [len(ground.audience.data.interactions) for ground in laid_out] == [12 * 7, 12 * 6, 12 * 5]
     for ground in laid_out:
-        assert ground.data.interactions.age_days.min() == 1
-        assert ground.seen[ground.users].multiply(ground.targets).nnz == 0
+        assert ground.audience.data.interactions.age_days.min() == 1
+        assert ground.audience.seen[ground.users].multiply(ground.targets).nnz == 0
         assert 0 < np.count_nonzero(ground.confirms) < len(ground.users)
 
 

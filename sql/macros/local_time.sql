@@ -1,0 +1,5 @@
+-- The time without zone that a delivered text means, null when it means none.
+case
+    when regexp_full_match(delivered, '\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?\s*')
+        then try_cast(delivered as timestamp)
+end

@@ -1,0 +1,121 @@
+"""Judging: on which users models are judged, and what models say to users, block by block; never users x items in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from models.block_scores import BlockScores, score_block
+from models.leakage import leaked
+from models.metrics import judged_users
+from models.scorer import Histories, Scorer, TrainingData, UserBlock
+from tasks.prepare.training_set import TrainingSet
+from tasks.refusals import NightHeldError
+
+Number = TypeVar("Number", np.intp, np.int8)
+
+
+class JudgingConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """On whom weights are learned and models are judged."""
+
+    max_users: int = Field(10_000, ge=100)
+    """Holdout users scored; with more, a fixed sample by the hash of their ids."""
+
+    max_newcomers: int = Field(2000, ge=0)
+    """Of these users, how many are also judged as if they had just joined: their history is hidden from the models."""
+
+    max_reference_users: int = Field(2000, ge=0)
+    """Of these users, how many are also scored by the models pinned as a reference; 0 does without."""
+
+    users_at_once: int = Field(512, ge=1)
+    """Users scored at a time; memory is this times the catalogue times the models."""
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Everybody who may be scored: what models may know of them, and the items that may be recommended at all; (items,)."""
+
+    data: TrainingData
+    recommendable: NDArray[np.bool_]
+
+    @cached_property
+    def histories(self) -> Histories:
+        """Return what everybody liked."""
+        return self.data.interactions.histories()
+
+    @cached_property
+    def seen(self) -> sp.csr_matrix:
+        """Return what everybody has met, liked or not; (users, items)."""
+        return self.data.interactions.seen()
+
+
+@dataclass(frozen=True)
+class ScoredBlock:
+    """Some users, by number, and all that is said to them; `allowed` (block, items) marks what may be recommended to each."""
+
+    users: NDArray[np.intp]
+    people: UserBlock
+    allowed: NDArray[np.bool_]
+    scores: BlockScores
+
+
+def scored_blocks(
+    audience: Audience, scorers: Sequence[Scorer], lots: Iterable[NDArray[np.intp]], *, newcomers: bool = False
+) -> Iterator[ScoredBlock]:
+    """Let every model score lots of users, one lot at a time; `newcomers` are scored as if they had just joined.
+
+    Raises ScoreError where a model's scores are no numbers.
+    """
+    for users in lots:
+        people = audience.data.block(users, audience.histories)
+        people = people.as_newcomers() if newcomers else people
+        allowed = allowed_items(audience.seen[users], audience.recommendable)
+        yield ScoredBlock(users, people, allowed, score_block(scorers, people))
+
+
+def even_lots(users: NDArray[Number], at_once: int) -> list[NDArray[Number]]:
+    """Cut users, or one number of each, into as few lots as may be scored at once, as even as they can be."""
+    return [lot for lot in np.array_split(users, max(1, -(-len(users) // at_once))) if len(lot)]
+
+
+def judged_sample(known: TrainingSet, judging: JudgingConfig) -> NDArray[np.intp]:
+    """Return the holdout users to judge on, ascending: all, or as many as allowed, drawn by a fixed shuffle.
+
+    Raises NightHeldError where there is nobody to judge by.
+    """
+    users = judged_users(known.targets())
+    if not len(users):
+        found = "none: nobody who liked something before liked something new to them in what is held out"
+        next_step = "deliver a longer history, or lower [holdout] min_history, and run again"
+        raise NightHeldError("the holdout", "users to judge by", found, next_step)
+    if len(users) <= judging.max_users:
+        return users
+    order = np.random.default_rng(0).permutation(known.n_users)
+    return np.sort(users[np.argsort(order[users], kind="stable")[: judging.max_users]])
+
+
+def allowed_items(seen: sp.csr_matrix, recommendable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark what may be recommended to each user of a block: recommendable and not seen by them; (block, items)."""
+    allowed = np.broadcast_to(recommendable, seen.shape).copy()
+    rows = np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr))
+    allowed[rows, seen.indices] = False
+    return allowed
+
+
+def judged_audience(known: TrainingSet, *, by_days: bool) -> Audience:
+    """Return everybody as the fit slice shows them, to be judged by the holdout.
+
+    Raises NightHeldError where the fit slice holds anything of that: models would be asked what they were told.
+    """
+    found = leaked(known.events, known.fit, known.holdout, by_days=by_days)
+    if found:
+        expected = "nothing of what models are judged by"
+        raise NightHeldError("the fit slice", expected, found, "report this as a bug; the last good table stays served")
+    return Audience(known.training_data("fit"), known.recommendable)

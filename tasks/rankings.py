@@ -1,0 +1,100 @@
+"""Rank for the judged users in every way there is: each model alone, every cross-fitted blend, and a blend for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from models.blend import Blend
+from models.block_scores import BlockScores
+from models.metrics import Metric, ranking_metrics
+from models.scorer import Scorer
+from models.top_k import top_k
+from tasks.judging import Audience, allowed_items, even_lots, scored_blocks
+
+BLEND = "blend"
+"""The kind of blend that is published."""
+
+PerUser = dict[str, dict[int, dict[Metric, NDArray[np.float64]]]]
+"""Ranking -> list length -> metric -> one value per judged user."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What it takes to rank: who may be scored, the models, and how long the lists are.
+
+    `blends` holds, per kind of blend, the one that judges users of half 0 and the one that judges those of half 1: each was taught by the
+    other half.
+    """
+
+    audience: Audience
+    scorers: Sequence[Scorer]
+    blends: Mapping[str, Sequence[Blend]]
+    k: int
+    at_once: int
+
+
+@dataclass
+class Rankings:
+    """Ranked lists of the judged users, per way of ranking, in lots of (users, k).
+
+    `fresh` holds lists that may show what the users met since the served table was made, of the rankings that may be served tonight;
+    `constant` (users,) marks the lists that have one score throughout.
+    """
+
+    lists: dict[str, list[NDArray[np.int32]]] = field(default_factory=dict)
+    fresh: dict[str, list[NDArray[np.int32]]] = field(default_factory=dict)
+    constant: dict[str, list[NDArray[np.bool_]]] = field(default_factory=dict)
+
+    def per_user(self, targets: sp.csr_matrix, ks: Sequence[int]) -> PerUser:
+        """Measure every ranking on every user; targets (users, items)."""
+        ranked = {name: np.concatenate(parts) for name, parts in self.lists.items()}
+        return {name: {k: ranking_metrics(items, targets, k) for k in ks} for name, items in ranked.items()}
+
+
+def rank(
+    judge: Judge, users: NDArray[np.intp], half: NDArray[np.int8], seen_then: sp.csr_matrix | None = None, *, newcomers: bool = False
+) -> Rankings:
+    """Rank for some users, of the given halves (users,); `newcomers` as if they had just joined.
+
+    With what everybody had met when the served table was made, (users, items), lists barred from that are ranked too.
+    """
+    rankings, may_be_served = Rankings(), {BLEND, *(scorer.name for scorer in judge.scorers)}
+    lots = even_lots(users, judge.at_once)
+    blocks = scored_blocks(judge.audience, judge.scorers, lots, newcomers=newcomers)
+    for said, halves in zip(blocks, even_lots(half, judge.at_once), strict=True):
+        segment, allowed = said.people.segment, said.allowed
+        scores = {name: _judged(blends, halves, said.scores, segment, allowed) for name, blends in judge.blends.items()}
+        for place, scorer in enumerate(judge.scorers):
+            scores[scorer.name] = np.where(said.scores.speaks(place), said.scores.z[place], np.float32(-np.inf))
+        fresh = None if seen_then is None else allowed & allowed_items(seen_then[said.users], judge.audience.recommendable)
+        for name, found in scores.items():
+            items, best = top_k(np.where(allowed, found, np.float32(-np.inf)), judge.k)
+            rankings.lists.setdefault(name, []).append(items)
+            rankings.constant.setdefault(name, []).append(_constant(items, best))
+            if fresh is not None and name in may_be_served:
+                rankings.fresh.setdefault(name, []).append(top_k(np.where(fresh, found, np.float32(-np.inf)), judge.k)[0])
+    return rankings
+
+
+def _judged(
+    blends: Sequence[Blend], half: NDArray[np.int8], block: BlockScores, segment: NDArray[np.int16], allowed: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Score each user with the blend that judges their half; (block, items)."""
+    scores = np.empty(block.z.shape[1:], np.float32)
+    for number, blend in enumerate(blends):
+        users = np.flatnonzero(half == number)
+        part = block.of(users)
+        scores[users] = blend.scores(blend.heard(part, allowed[users]), segment[users])
+    return scores
+
+
+def _constant(items: NDArray[np.int32], best: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Mark lists of two items and more whose first and last score are the same; (block,)."""
+    length = (items >= 0).sum(axis=1)
+    last = best[np.arange(len(best)), np.maximum(length, 1) - 1]
+    return (length > 1) & (best[:, 0] == last)
