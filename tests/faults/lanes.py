@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +39,34 @@ def small_disk(folder: Path, size: int) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+LIBFAKETIME = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1", "/usr/local/lib/faketime/libfaketime.so.1")
+
+
+def need_faketime() -> None:
+    """Ask for libfaketime."""
+    need(bool(_libfaketime()), "libfaketime", "apt-get install libfaketime")
+
+
+def clock_of(offset: int, file: Path) -> tuple[dict[str, str], Callable[[int], None]]:
+    """Return the environment of a process whose wall clock is so many seconds off, and what sets it to another offset.
+
+    Only the wall clock: a monotonic one neither jumps nor is ever off.
+    """
+
+    def set_to(seconds: int) -> None:
+        replacement = file.with_suffix(".new")
+        replacement.write_text(f"{seconds:+d}s\n")
+        replacement.rename(file)
+
+    set_to(offset)
+    fake = {"LD_PRELOAD": str(_libfaketime()[0]), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_NO_CACHE": "1"}
+    return fake | {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}, set_to
+
+
+def _libfaketime() -> list[Path]:
+    return [path for pattern in LIBFAKETIME for path in Path("/").glob(pattern.removeprefix("/"))]
 
 
 def remount(folder: Path, options: str) -> None:

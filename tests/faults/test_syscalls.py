@@ -35,7 +35,8 @@ CALLS = (
 )
 WRITING = ("write", "rename", "link", "linkat", "mkdir")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+slow = pytest.mark.slow
+pytestmark = pytest.mark.timeout(1800)
 
 
 def traced(act: Act, root: Path, *options: str) -> tuple[int, Counter[str], int]:
@@ -57,7 +58,7 @@ def traced(act: Act, root: Path, *options: str) -> tuple[int, Counter[str], int]
     return child.exitcode, made, interfered
 
 
-def struck(act: Act, known: Undisturbed, folder: Path, calls: tuple[str, ...], fault: str, every: int) -> int:
+def struck(act: Act, known: Undisturbed, folder: Path, calls: tuple[str, ...], fault: str, *, every: int) -> int:
     """Let a fault strike every so many of the given system calls; returns how often one did."""
     for _, root in known.copies(range(1), folder):
         code, made, _ = traced(act, root)
@@ -80,6 +81,15 @@ def struck(act: Act, known: Undisturbed, folder: Path, calls: tuple[str, ...], f
 
 
 @pytest.mark.fault("A2")
+def test_a_run_killed_at_one_of_a_few_system_calls(memory_path: Path, count: Count) -> None:
+    """So that every push tries the lane; the slow one tries a quarter of them."""
+    need_strace()
+    known = undisturbed(REPLACEMENT, memory_path)
+    count("A2 kills at a system call", struck(REPLACEMENT, known, memory_path, ("rename", "write"), "signal=KILL", every=60))
+
+
+@slow
+@pytest.mark.fault("A2")
 @pytest.mark.parametrize("act", [NEXT_DATE, REPLACEMENT], ids=lambda act: act.name)
 def test_a_run_killed_at_a_system_call(act: Act, memory_path: Path, count: Count) -> None:
     need_strace()
@@ -87,6 +97,7 @@ def test_a_run_killed_at_a_system_call(act: Act, memory_path: Path, count: Count
     count(f"A2 kills at a system call: {act.name}", struck(act, known, memory_path, CALLS, "signal=KILL", every=4))
 
 
+@slow
 @pytest.mark.fault("A2", "A5")
 def test_a_system_call_that_finds_the_disk_full(memory_path: Path, count: Count) -> None:
     need_strace()
@@ -94,6 +105,7 @@ def test_a_system_call_that_finds_the_disk_full(memory_path: Path, count: Count)
     count("A5 ENOSPC of a system call", struck(REPLACEMENT, known, memory_path, WRITING, "error=ENOSPC", every=3))
 
 
+@slow
 @pytest.mark.fault("A2", "A6")
 def test_a_system_call_that_finds_the_disk_broken(memory_path: Path, count: Count) -> None:
     need_strace()
@@ -101,6 +113,7 @@ def test_a_system_call_that_finds_the_disk_broken(memory_path: Path, count: Coun
     count("A6 EIO of a system call", struck(REPLACEMENT, known, memory_path, ("fsync", "write"), "error=EIO", every=4))
 
 
+@slow
 @pytest.mark.fault("A5")
 def test_a_real_disk_that_fills_up(memory_path: Path, count: Count) -> None:
     """Of every size from one on which nothing goes to one on which the night publishes; with room made, the next run does."""
@@ -128,6 +141,7 @@ def test_a_real_disk_that_fills_up(memory_path: Path, count: Count) -> None:
     count("A5 real disks that were full", full)
 
 
+@slow
 @pytest.mark.fault("A10")
 def test_a_disk_mounted_for_reading_only(memory_path: Path) -> None:
     known = undisturbed(NEXT_DATE, memory_path)
