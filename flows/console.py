@@ -8,6 +8,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tasks.refusals import NightError, spelled_out
@@ -39,6 +40,9 @@ def guarded(app: Callable[..., Any]) -> int:
     from cyclopts import CycloptsError
 
     _log_to_stderr()
+    if isinstance(sys.stdout, TextIOWrapper):
+        # In a locale that knows ASCII only, a title or a dot in the middle of a line must not end a night; stderr is so already.
+        sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, _terminated)
     try:
         return int(app(exit_on_error=False, print_error=True, result_action="return_value") or 0)

@@ -68,6 +68,7 @@ def publish(
         "contract_version": CONTRACT_VERSION,
         "run_id": night.run_id,
         "inputs_id": night.inputs_id,
+        "champion": night.champion,
         "run_date": str(night.run_date),
         "published_at": (night.started_at + night.elapsed).isoformat(timespec="seconds") + "Z",
         "data_through": prepared.data_through,

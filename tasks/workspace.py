@@ -142,7 +142,12 @@ class Workspace:
             ) from error
 
     def require(self) -> None:
-        """Raise UsageError unless the folder is a workspace."""
+        """Raise UsageError unless the folder is a workspace, under a name that the libraries below can open."""
+        try:
+            str(self.root).encode()
+        except UnicodeEncodeError as error:
+            told = "set PYTHONUTF8=1, or a locale such as C.UTF-8, or rename the folder"
+            raise UsageError(ascii(str(self.root)), "a path that is text", "bytes that this locale cannot read", told) from error
         if not self.settings_file.is_file():
             raise UsageError(str(self.root), "a workspace (nightly.toml)", "none", f"nightly init {self.root}")
 
@@ -229,15 +234,18 @@ class Workspace:
         return sorted((manifest for manifest in read if manifest), key=lambda manifest: (manifest["run_date"], manifest["published_at"]))
 
     def champion_of(self, run_date: date) -> dict[str, Any] | None:
-        """Read the manifest that a night of `run_date` has to beat: what is served, else the newest date published before it.
+        """Read the manifest that a night of `run_date` has to beat.
 
-        The two differ after a rollback: what was rolled back is no measure for the nights that follow.
+        It is what is served, where that is of an earlier date; for a date made again what it had to beat the first time; else the
+        newest date published before it. They differ after a rollback: what was rolled back is no measure for the nights that follow.
         """
         current, day = self.current(), run_date.isoformat()
         if current is not None and current["run_date"] < day:
             return current
-        earlier = [manifest for manifest in self.published() if manifest["run_date"] < day]
-        return earlier[-1] if earlier else None
+        published = self.published()
+        beaten = {manifest.get("champion") for manifest in published if manifest["run_date"] == day}
+        earlier = [manifest for manifest in published if manifest["run_date"] < day]
+        return next((manifest for manifest in earlier if manifest["run_id"] in beaten), earlier[-1] if earlier else None)
 
     def attempts(self) -> list[dict[str, Any]]:
         """Read one entry per finished attempt, oldest first; a line torn by a crash is passed over."""

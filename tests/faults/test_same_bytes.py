@@ -62,7 +62,7 @@ def _published(root: Path, place: dict[str, str], *, without_warehouse: bool) ->
 def test_threads_zone_locale_hash_seed_folder_and_a_lost_warehouse_change_no_byte(tmp_path):
     """Three nights of two dates each; in the second place the warehouse is deleted between the dates."""
     published = {
-        name: _published(tmp_path / f"shop {number} ü", place, without_warehouse=number == 1)
+        name: _published(tmp_path / f"shop {number}{'' if 'ASCII' in name else ' ü'}", place, without_warehouse=number == 1)
         for number, (name, place) in enumerate(PLACES.items())
     }
     first, *others = published.values()

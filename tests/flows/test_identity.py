@@ -82,3 +82,20 @@ def test_after_a_rollback_tonight_has_to_beat_what_is_served(shop):
     assert shop.champion_of(day(2)) == second
     point(shop, first, at="2026-01-07T03:00:00Z")
     assert shop.champion_of(day(2)) == first
+
+
+@pytest.mark.fault("D3", "D5")
+def test_a_date_made_again_has_to_beat_what_it_had_to_beat_the_first_time(shop):
+    """Rolled back, gone on from there, damaged: the repaired tables are the same bytes, not those of a night measured by another."""
+    first, _ = shop.published()
+    assert tiny_night.rolled_back(shop.root, 0).exit_code == 0
+    deliver(shop.root, 2)
+    assert run(shop.root, 2).ending == "published"
+    assert shop.champion_of(day(2)) == first
+    served = shop.table("recommendations", day(2))
+    before = file_hash(served)
+    served.unlink()
+    assert run(shop.root, 2).ending == "published"
+    assert file_hash(served) == before
+    assert shop.champion_of(day(1)) == first
+    assert shop.champion_of(day(3))["run_date"] == str(day(2))
