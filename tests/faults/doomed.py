@@ -33,6 +33,8 @@ def commanded(act: Callable[[Path, Disk | None], Ending], root: Path, disk: Disk
 
 
 def command(act: Callable[[Path, Disk | None], Ending], root: Path, disk: Disk | None, said: Path) -> None:
+    # Whoever runs the tests in a shell's background ignores Ctrl-C, and so would its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     raise SystemExit(commanded(act, root, disk, said))
 
 
