@@ -57,7 +57,8 @@ def match_columns(where: str, source: Source, header: list[str], config: SourceC
     if absent:
         theirs = likely.get(absent[0]) or (unknown or header or ["their_name"])[0]
         hint = f'map it in nightly.toml, e.g. [source.columns.{source}] {absent[0]} = "{theirs}"'
-        raise InputRefusedError(where, f"the column {_list(absent)}", f"the columns {_list(header)}{_told(absent, unknown, likely)}", hint)
+        missing = f"the column{'s' if len(absent) > 1 else ''} {_list(absent)}"
+        raise InputRefusedError(where, missing, f"the columns {_list(header)}{_told(absent, unknown, likely)}", hint)
     # A column that was renamed is one lost and one new: only what is plainly new is taken in.
     if unknown and (config.on_schema_change == "freeze" or (config.on_schema_change == "evolve" and likely)):
         hint = (
