@@ -17,6 +17,7 @@ from flows.identity import differences, identify
 from flows.settings import Settings
 from tasks.ingest.delivery import delivered_again, waiting
 from tasks.intact import faults_of
+from tasks.lock import locked
 from tasks.night import Night, Receipt, Runner, plain
 from tasks.publication import Publication, close
 from tasks.publish import attempt_entry
@@ -101,7 +102,7 @@ def attempted(
     workspace = Workspace(root.resolve())
     workspace.require()
     day = run_date or started_at.date()
-    with workspace.lock(f"{compose.__name__} for {day}", started_at, wait=options.wait), named_faults(workspace):
+    with locked(workspace, f"{compose.__name__} for {day}", started_at, wait=options.wait), named_faults(workspace):
         require_fit(workspace, trusted=settings.keeping.trust_disk)
         finished = recover(workspace)
         _close_killed_attempt(workspace)

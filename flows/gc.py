@@ -11,6 +11,7 @@ from pathlib import Path
 from flows.console import say
 from flows.keeping import load_keeping
 from tasks.inspection import command, unreadable_manifests
+from tasks.lock import locked
 from tasks.orphans import orphans
 from tasks.recovery import recover
 from tasks.refusals import StorageError, UsageError
@@ -29,7 +30,7 @@ def collect(root: Path, at: datetime, as_json: bool, *, dry_run: bool, with_orph
     keeping, fault = load_keeping(workspace.root)
     if fault:
         raise UsageError(str(workspace.settings_file), "settings that can be read", fault, "correct it; nothing was removed")
-    with nullcontext() if dry_run else workspace.lock("gc", at), named_faults(workspace):
+    with nullcontext() if dry_run else locked(workspace, "gc", at), named_faults(workspace):
         if not dry_run:
             recover(workspace)
         found = _found(workspace, keeping, at, with_orphans=with_orphans)

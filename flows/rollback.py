@@ -9,6 +9,7 @@ from pathlib import Path
 from flows.console import say
 from tasks.inspection import command
 from tasks.intact import faults_of
+from tasks.lock import locked
 from tasks.pointer import point
 from tasks.recovery import recover
 from tasks.refusals import StorageError, UsageError
@@ -24,7 +25,7 @@ def roll_back(root: Path, to: date, at: datetime, as_json: bool) -> int:
     """
     workspace = Workspace(root.resolve())
     workspace.require()
-    with workspace.lock(f"rollback to {to}", at), named_faults(workspace):
+    with locked(workspace, f"rollback to {to}", at), named_faults(workspace):
         recover(workspace)
         before = workspace.current()
         published = {night["run_date"]: night for night in workspace.published()}

@@ -11,6 +11,7 @@ from flows.console import say
 from flows.keeping import load_keeping
 from tasks.calendar import LETTERS, Word, built_on_older_input, nights, stretches
 from tasks.inspection import command
+from tasks.lock import at_work
 from tasks.pointer import pointer_moves
 from tasks.refusals import StorageError
 from tasks.workspace import SOURCES, Workspace, read_json
@@ -54,8 +55,8 @@ def _gathered(workspace: Workspace, at: datetime) -> dict[str, Any]:
         "stale": age is not None and age >= keeping.stale_after_days,
         "settings_fault": fault,
         "rolled_back": _rolled_back(workspace, current, published),
-        "at_work": workspace.at_work(),
-        "killed_attempt": None if workspace.at_work() else read_json(workspace.open_attempt),
+        "at_work": at_work(workspace),
+        "killed_attempt": None if at_work(workspace) else read_json(workspace.open_attempt),
         "calendar": {str(day): word for day, word in calendar.items()},
         "missed": _ranges(calendar, "missed"),
         "built_on_older_input": _older(workspace),

@@ -20,6 +20,7 @@ from flows.identity import code_version
 from flows.settings import Settings, load_settings, set_in_file
 from tasks.deliveries import accepted
 from tasks.ingest import ingest
+from tasks.lock import locked
 from tasks.night import Night, plain
 from tasks.prepare import prepare
 from tasks.publish import LIBRARIES
@@ -62,7 +63,7 @@ def run_tune(root: Path, run_date: date | None, settings: Settings, fresh: bool 
     workspace.require()
     day = run_date or started_at.date()
     folder = workspace.root / "tuning"
-    with workspace.lock(f"tune for {day}", started_at):
+    with locked(workspace, f"tune for {day}", started_at):
         deliveries = [delivery for delivery in accepted(workspace) if delivery.counts_on(day)]
         inputs = sorted(delivery.sha256 for delivery in deliveries)
         if not any(delivery.source == "interactions" for delivery in deliveries):
@@ -110,7 +111,7 @@ def apply_proposal(root: Path) -> Applied:
     workspace = Workspace(root.resolve())
     workspace.require()
     file = workspace.settings_file
-    with workspace.lock("tune --apply", now()):
+    with locked(workspace, "tune --apply", now()):
         proposed = read_proposal(workspace.root / "tuning" / "proposal.toml")
         before, text = load_settings(workspace.root), file.read_bytes()
         changed: dict[str, tuple[object, object]] = {}

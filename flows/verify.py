@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flows.console import say
 from tasks.inspection import Damage, Examination, damage, examinations
+from tasks.lock import at_work
 from tasks.refusals import StorageError
 from tasks.workspace import Workspace
 
@@ -24,16 +25,16 @@ def verify(root: Path, as_json: bool) -> int:
     """
     workspace = Workspace(root.resolve())
     workspace.require()
-    at_work = workspace.at_work()
+    writer = at_work(workspace)
     listed = examinations(workspace)
     found = _examined(listed)
     total = sum(examination.bytes for examination in listed)
     if as_json:
-        told = {"examined": len(listed), "bytes": total, "damaged": [asdict(each) for each in found], "at_work": at_work}
+        told = {"examined": len(listed), "bytes": total, "damaged": [asdict(each) for each in found], "at_work": writer}
         say(json.dumps(told, sort_keys=True))
     else:
-        if at_work:
-            say(f"at work meanwhile: {at_work}; verify again when it has ended if anything looks damaged")
+        if writer:
+            say(f"at work meanwhile: {writer}; verify again when it has ended if anything looks damaged")
         for each in found:
             say(f"damaged: {each.file}\n  expected: {each.expected}\n  found:    {each.found}\n  next:     {each.next_step}")
         say(f"{len(listed)} files and sets examined, {total / 1e6:,.1f} MB: {len(found) or 'none'} damaged")

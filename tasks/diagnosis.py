@@ -10,6 +10,7 @@ from typing import Literal
 
 from tasks.deliveries import raw_note, raw_rows
 from tasks.inspection import command, unreadable_manifests
+from tasks.lock import at_work
 from tasks.orphans import orphans
 from tasks.publication import NOTE
 from tasks.retention import KeepingConfig
@@ -59,7 +60,7 @@ def diagnose(workspace: Workspace, keeping: KeepingConfig, now: datetime) -> lis
 
 
 def _lock(workspace: Workspace) -> Iterator[Finding]:
-    holder = workspace.at_work()
+    holder = at_work(workspace)
     yield Finding("lock", "ok", f"held by {holder}" if holder else "free")
 
 
@@ -147,7 +148,7 @@ def _clock(workspace: Workspace, now: datetime) -> Iterator[Finding]:
 
 
 def _attempt(workspace: Workspace) -> Iterator[Finding]:
-    if workspace.at_work():
+    if at_work(workspace):
         return
     half = [path.name for path in sorted(workspace.staging.glob("*")) if (path / NOTE).is_file()]
     entry = read_json(workspace.open_attempt)
@@ -195,7 +196,7 @@ def _inbox(workspace: Workspace, now: datetime) -> Iterator[Finding]:
 
 
 def _orphans(workspace: Workspace) -> Iterator[Finding]:
-    if workspace.at_work():
+    if at_work(workspace):
         yield Finding("orphans", "ok", "not looked for while a run is at work")
         return
     found = [f"{workspace.relative(orphan.path)} ({orphan.why})" for orphan in orphans(workspace)]

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
-from tasks.refusals import LockHeldError, StorageError, UsageError
-from tasks.storage import make_folders, remove, write_bytes, write_json
+from tasks.refusals import StorageError, UsageError
+from tasks.storage import make_folders, write_bytes
 
 log = logging.getLogger("nightly")
 
@@ -26,7 +20,7 @@ SOURCES: tuple[Source, ...] = ("interactions", "items", "users")
 
 @dataclass(frozen=True)
 class Workspace:
-    """The layout of a workspace; holds paths and reads its small files, writes nothing but what `create` and `lock` need."""
+    """The layout of a workspace; holds paths and reads its small files, writes nothing but what `create` needs."""
 
     root: Path
 
@@ -151,60 +145,6 @@ class Workspace:
         if not self.settings_file.is_file():
             raise UsageError(str(self.root), "a workspace (nightly.toml)", "none", f"nightly init {self.root}")
 
-    @contextmanager
-    def lock(self, purpose: str, since: datetime, *, wait: bool = False) -> Iterator[None]:
-        """Be the only writer for as long as the block lasts; the kernel frees the lock of a killed process.
-
-        Raises LockHeldError at once when another process writes, naming it, unless `wait` is asked for; StorageError where the folder
-        cannot be locked.
-        """
-        holder = self.root / ".lock.json"
-        lock = FileLock(self.root / ".lock")
-        try:
-            self._acquire(lock, holder, wait=wait)
-            who = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "purpose": purpose}
-            write_json(holder, who)
-        except Timeout:
-            raise LockHeldError(str(self.root), "no other run", _describe(holder), "wait for it to end, or add --wait") from None
-        except (OSError, NotImplementedError) as error:
-            lock.release()
-            next_step = "check its owner, its permissions and the free space, then run again"
-            raise StorageError(str(self.root), "a folder this user may write to and lock", str(error), next_step) from error
-        try:
-            yield
-        finally:
-            with suppress(OSError):  # a name left behind says at worst who held the lock last
-                remove(holder)
-            lock.release()
-
-    @staticmethod
-    def _acquire(lock: FileLock, holder: Path, *, wait: bool) -> None:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            if not wait:
-                raise
-            log.info("waiting for %s to end", _describe(holder))
-            lock.acquire()
-
-    def at_work(self) -> str | None:
-        """Describe who holds the lock, None where nobody does; asked of its note and the process list, without touching the lock.
-
-        Of a holder on another machine nothing is known but the note: it is then taken to be at work.
-        """
-        holder = self.root / ".lock.json"
-        who = read_json(holder)
-        if who is None or {"pid", "host", "since", "purpose"} - who.keys():
-            return None
-        if who["host"] == socket.gethostname():
-            try:
-                os.kill(int(who["pid"]), 0)
-            except ProcessLookupError:
-                return None
-            except (OSError, ValueError, OverflowError):  # somebody else's process
-                pass
-        return _describe(holder)
-
     def manifest(self, run_id: str) -> dict[str, Any] | None:
         """Read the manifest of a run that serves its date, None where it does not."""
         return _read_manifest(self.manifest_file(run_id))
@@ -289,11 +229,3 @@ def _is_manifest(content: dict[str, Any]) -> bool:
     paths = [PurePosixPath(table["path"]) for table in content["tables"].values() if table["sha256"]]
     known = {"run_id", "published_at", "data_through", "model_version"} <= content.keys()
     return known and not any(path.is_absolute() or ".." in path.parts for path in paths)
-
-
-def _describe(holder: Path) -> str:
-    try:
-        who = json.loads(holder.read_text())
-    except (OSError, json.JSONDecodeError):
-        return "a run that has just started"
-    return f"{who['purpose']} (pid {who['pid']} on {who['host']}, since {who['since']})"

@@ -31,6 +31,7 @@ import flows.prefect_steps as prefect_steps
 import flows.prefect_summary as prefect_summary
 from flows.attempt import Ending, Options
 from flows.prefect_api import api_is_alive
+from tasks.lock import locked
 from tasks.night import Night, Receipt, plain
 from tasks.refusals import InputRefusedError, LockHeldError, StorageError, UsageError
 from tasks.workspace import Workspace
@@ -318,7 +319,7 @@ def test_held_lock_cancels_the_run_and_touches_nothing(workspace: Workspace, del
     """While somebody else writes, a run ends at once, says who that is, and changes no file."""
     deliver("day.csv", "user_id,item_id\nanna,lemon\n")
     before = snapshot(workspace.root)
-    with workspace.lock("somebody else", datetime(2026, 1, 6, 3, tzinfo=UTC)):
+    with locked(workspace, "somebody else", datetime(2026, 1, 6, 3, tzinfo=UTC)):
         state = refreshed(workspace)
     assert (state.type.value, state.name) == ("CANCELLED", "LockHeld")
     assert "somebody else" in state.message
@@ -375,7 +376,7 @@ def test_shell_gets_the_ending_and_the_refusal(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(deployments, "run_night", held)
     assert deployments.run_recorded(workspace.root, MONDAY, Options(), None, "nightly run --replace") == ending("kept_last_good", 4)
     assert typed == ["nightly run --replace"]
-    with workspace.lock("somebody else", datetime(2026, 1, 6, 3, tzinfo=UTC)):
+    with locked(workspace, "somebody else", datetime(2026, 1, 6, 3, tzinfo=UTC)):
         monkeypatch.undo()
         with pytest.raises(LockHeldError, match="somebody else"):
             deployments.run_recorded(workspace.root, MONDAY, Options(), None, "")

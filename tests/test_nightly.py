@@ -154,8 +154,9 @@ def test_interactions_without_times_are_published_and_said_to_be(workspace, shop
 @pytest.mark.fault("D1")
 def test_a_second_run_ends_at_once_and_touches_nothing(published_workspace, run):
     """The lock is held by another process, as a scheduler and a human would."""
-    code = "import sys,time; from datetime import datetime; from pathlib import Path; from tasks.workspace import Workspace\n"
-    code += "with Workspace(Path(sys.argv[1])).lock('the other run', datetime(2026,1,1)): print('held', flush=True); time.sleep(60)"
+    code = "import sys,time; from datetime import datetime; from pathlib import Path; from tasks.lock import locked\n"
+    code += "from tasks.workspace import Workspace\n"
+    code += "with locked(Workspace(Path(sys.argv[1])), 'the other run', datetime(2026,1,1)): print('held', flush=True); time.sleep(60)"
     holder = subprocess.Popen([sys.executable, "-c", code, str(published_workspace.root)], stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline() == "held\n"

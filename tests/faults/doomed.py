@@ -14,6 +14,7 @@ from flows.attempt import Ending, Options, attempted
 from flows.console import finish, guarded
 from flows.settings import load_settings
 from tasks.disk import Disk
+from tasks.lock import locked
 from tasks.refusals import LockHeldError
 from tasks.workspace import Workspace
 from tests.faults import tiny_night
@@ -88,7 +89,7 @@ def race(rounds: int, root: Path, gate: Barrier, result: Path) -> None:
     for number in range(rounds):
         gate.wait(60)
         try:
-            with Workspace(root).lock(f"round {number}", SINCE):
+            with locked(Workspace(root), f"round {number}", SINCE):
                 told.append("won")
                 gate.wait(60)
         except LockHeldError as held:
@@ -99,7 +100,7 @@ def race(rounds: int, root: Path, gate: Barrier, result: Path) -> None:
 
 
 def hold(root: Path, gate: Barrier) -> None:
-    with Workspace(root).lock("a long night", SINCE):
+    with locked(Workspace(root), "a long night", SINCE):
         gate.wait(60)
         gate.wait(60)
 
@@ -109,7 +110,7 @@ def must_publish(root: Path) -> None:
 
 
 def die_holding(root: Path) -> None:
-    with Workspace(root).lock("a doomed night", SINCE):
+    with locked(Workspace(root), "a doomed night", SINCE):
         os.kill(os.getpid(), signal.SIGKILL)
 
 

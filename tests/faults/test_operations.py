@@ -32,6 +32,7 @@ from models.compute import ComputeConfig
 from tasks import storage
 from tasks.adopt import adopt
 from tasks.intact import faults_of
+from tasks.lock import locked
 from tasks.night import Night
 from tasks.recovery import recover
 from tasks.refusals import LockHeldError, StorageError, UsageError
@@ -417,7 +418,7 @@ def test_a_rollback_to_nowhere_or_to_a_damaged_date_moves_nothing(shop: Workspac
     flip(shop.table("recommendations", day(1)))
     with pytest.raises(StorageError, match="--run-date"):
         roll_back(shop.root, day(1), noon(9), as_json=False)
-    with shop.lock("a night", noon(9)), pytest.raises(LockHeldError, match="a night"):
+    with locked(shop, "a night", noon(9)), pytest.raises(LockHeldError, match="a night"):
         roll_back(shop.root, day(2), noon(9), as_json=False)
     assert shop.pointer.read_bytes() == pointer
 
@@ -657,7 +658,7 @@ def test_doctor_says_that_the_disk_cannot_be_written_to(shop: Workspace, told: T
 
 
 def test_who_is_at_work_is_told_and_a_dead_one_is_not(shop: Workspace, told: Told) -> None:
-    with shop.lock("night for 2026-01-09", noon(4)):
+    with locked(shop, "night for 2026-01-09", noon(4)):
         assert f"pid {os.getpid()}" in told(show_status, shop.root, noon(4))[1]["at_work"]
         note = json.loads((shop.root / ".lock.json").read_text())
     child = subprocess.Popen([sys.executable, "-c", ""])

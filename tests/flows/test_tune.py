@@ -21,6 +21,7 @@ from models.compute import ComputeConfig
 from tasks.ingest import ingest, keep
 from tasks.ingest.delivery import SourceConfig
 from tasks.ingest.volume import VolumeConfig
+from tasks.lock import locked
 from tasks.night import Night, Receipt
 from tasks.refusals import InputRefusedError, LockHeldError, UsageError
 from tasks.shop import Shop, ShopConfig, write_delivery
@@ -152,7 +153,7 @@ def test_without_anything_accepted_there_is_nothing_to_tune_on(workspace):
 
 
 def test_a_search_keeps_out_of_the_way_of_a_run(accepted):
-    with accepted.lock("the other run", SHORTLY_AFTER), pytest.raises(LockHeldError, match="the other run"):
+    with locked(accepted, "the other run", SHORTLY_AFTER), pytest.raises(LockHeldError, match="the other run"):
         tune(accepted)
 
 
