@@ -6,7 +6,7 @@ import logging
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from flows.clock import now
 from flows.identity import differences, identify
 from flows.settings import Settings
-from tasks.ingest.delivery import delivered_again, waiting
+from tasks.ingest.delivery import delivered_again
 from tasks.intact import faults_of
 from tasks.lock import locked
 from tasks.night import Night, Receipt, Runner, plain
@@ -104,15 +104,18 @@ def attempted(
     day = run_date or started_at.date()
     with locked(workspace, f"{compose.__name__} for {day}", started_at, wait=options.wait), named_faults(workspace):
         require_fit(workspace, trusted=settings.keeping.trust_disk)
-        finished = recover(workspace)
+        finished = recover(workspace, started_at)
         _close_killed_attempt(workspace)
         night = identify(workspace, day, settings, f"{compose.__name__} {detail}".strip(), started_at)
-        early = _nothing_to_do(night, settings, options) if publishes else None
+        again = command or _again(night)
+        _require_date(workspace, day, started_at, again)
+        early = _nothing_to_do(night, settings, options, again) if publishes else None
         if early is not None:
             early = _as_finished(early, finished)
             append_line(workspace.runs, canonical_json(attempt_entry(night, early.ending, early.exit_code, early.reason)))
-            _sweep(night)
-            close(night.staging)  # an attempt killed after it was recorded leaves what it had staged
+            if early.ending == "unchanged":
+                _sweep(night)
+                close(night.staging)  # an attempt killed after it was recorded leaves what it had staged
             return early
         _sweep(night)
         write_json(workspace.open_attempt, attempt_entry(night, "failed", 1, "killed, or the machine stopped"))
@@ -132,9 +135,19 @@ def attempted(
             raise
         finally:
             ending = _record(night, told, ending, command)
-        if ending.exit_code == 0:
+        # What could not be recorded is recorded by the next start, from the note that stays.
+        if ending.exit_code == 0 and not workspace.open_attempt.is_file():
             close(night.staging)
         return ending
+
+
+def _require_date(workspace: Workspace, day: date, started_at: datetime, again: str) -> None:
+    """Raise UsageError for a date that neither the clock nor the data have come to: published, it would hide all nights before it."""
+    known = [night["data_through"][:10] for night in workspace.published() if night["data_through"]]
+    latest = max([started_at.date(), *map(date.fromisoformat, known)]) + timedelta(days=1)
+    if day > latest and known:
+        found = f"a night {(day - started_at.date()).days} days after today, {started_at:%Y-%m-%d} by this machine's clock"
+        raise UsageError(str(day), f"a date up to {latest}", found, f"correct the date of: {again}; or set the clock right")
 
 
 def _composed(compose: Composition, night: Night, settings: Settings, options: Options, told: _Told) -> None:
@@ -155,7 +168,7 @@ def _as_finished(early: Ending, finished: list[Publication]) -> Ending:
     return early
 
 
-def _nothing_to_do(night: Night, settings: Settings, options: Options) -> Ending | None:
+def _nothing_to_do(night: Night, settings: Settings, options: Options, again: str) -> Ending | None:
     """Recognise a night that is published already, or has nothing new; raises UsageError for a date that would change unasked."""
     known = Ending(ending="unchanged", exit_code=0, run_date=night.run_date, run_id=night.run_id)
     served = next(iter(night.workspace.manifests_of(str(night.run_date))), None)
@@ -171,11 +184,13 @@ def _nothing_to_do(night: Night, settings: Settings, options: Options) -> Ending
                 update={"run_id": served["run_id"], "reason": reason, "rows": rows, "model_version": served["model_version"]}
             )
         log.warning("%s of %s is made again: %s", damaged[0].file, night.run_date, damaged[0].found)
-    if options.if_new and night.workspace.current() and not waiting(night.workspace, settings.source, night.run_date, night.started_at):
+        return None
+    current = night.workspace.current()
+    if options.if_new and current is not None and night.origin["inputs"].keys() <= current.get("inputs", {}).keys():
         return known.model_copy(update={"ending": "skipped", "reason": "nothing new was delivered"})
-    if served is not None and not is_same and not options.replace:
+    if served is not None and not options.replace:
         found = f"run {served['run_id']}, which would change: {'; '.join(differences(night, served, settings))}"
-        next_step = f"{_again(night)} --replace, if the served tables shall change"
+        next_step = f"{again} --replace, if the served tables shall change"
         raise UsageError(str(night.run_date), "a date that is not published yet, or the same inputs", found, next_step)
     return None
 

@@ -112,7 +112,7 @@ def finish_all(endings: Sequence[Ending], as_json: bool) -> int:
 def imported(found: Any, workspace: Path) -> None:
     """Print what an import brought into the inbox."""
     counts = f"{found.n_interactions:,} ratings, {found.n_items:,} movies, {found.n_users:,} described users"
-    say(f"MovieLens ({found.layout}): {counts} in {workspace / 'inbox'}\nNext: nightly run --workspace {workspace}")
+    say(f"MovieLens ({found.layout}): {counts} in {workspace / 'inbox'}\nNext: nightly run --workspace {shlex.quote(str(workspace))}")
 
 
 def _told(ending: Ending) -> str:

@@ -36,7 +36,9 @@ def show_diagnosis(root: Path, at: datetime, as_json: bool) -> int:
 
 def _settings(workspace: Workspace, fault: str) -> Iterator[Finding]:
     if fault:
-        yield Finding("settings", "bad", f"{fault}: the defaults of [keeping] are used", f"correct {workspace.settings_file}")
+        yield Finding(
+            "settings", "bad", f"{fault}: the defaults of [keeping] are used", f"correct {workspace.settings_file}, or the environment"
+        )
     else:
         yield Finding("settings", "ok", "nightly.toml and its [keeping] can be read")
 

@@ -13,11 +13,16 @@ from flows.keeping import load_keeping
 from tasks.inspection import command, unreadable_manifests
 from tasks.lock import locked
 from tasks.orphans import orphans
+from tasks.publication import noted
 from tasks.recovery import recover
 from tasks.refusals import StorageError, UsageError
 from tasks.retention import Forgettable, KeepingConfig, forget, forgettable
-from tasks.storage_faults import named_faults
+from tasks.storage import remove
+from tasks.storage_faults import FULL, named_faults
 from tasks.workspace import Workspace
+
+Sized = tuple[Forgettable, int]
+"""What goes, and the bytes that its going frees."""
 
 
 def collect(root: Path, at: datetime, as_json: bool, *, dry_run: bool, with_orphans: bool) -> int:
@@ -29,16 +34,52 @@ def collect(root: Path, at: datetime, as_json: bool, *, dry_run: bool, with_orph
     workspace.require()
     keeping, fault = load_keeping(workspace.root)
     if fault:
-        raise UsageError(str(workspace.settings_file), "settings that can be read", fault, "correct it; nothing was removed")
+        raise UsageError(f"settings of {workspace.root}", "settings that can be read", fault, "correct them; nothing was removed")
     with nullcontext() if dry_run else locked(workspace, "gc", at), named_faults(workspace):
+        gone = [] if dry_run else _recovered(workspace, keeping, at)
+        found = _sized(_found(workspace, keeping, at, with_orphans=with_orphans))
         if not dry_run:
-            recover(workspace)
-        found = _found(workspace, keeping, at, with_orphans=with_orphans)
-        sizes = [item.bytes for item in found]
-        for item in () if dry_run else found:
-            forget(workspace, item)
-    _tell(workspace, list(zip(found, sizes, strict=True)), as_json, dry_run=dry_run)
+            _let_go(workspace, found)
+    _tell(workspace, gone + found, as_json, dry_run=dry_run)
     return 0
+
+
+def _recovered(workspace: Workspace, keeping: KeepingConfig, at: datetime) -> list[Sized]:
+    """Finish what a killed run had decided; returns what was let go of for that where the disk had no room."""
+    try:
+        recover(workspace, at)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        room = _sized(_apart(workspace, _found(workspace, keeping, at, with_orphans=False)))
+        _let_go(workspace, room)
+        recover(workspace, at)
+        return room
+    return []
+
+
+def _apart(workspace: Workspace, found: list[Forgettable]) -> list[Forgettable]:
+    """Leave out what a publication that is not finished may touch: its date, what it has replaced, and models, which it may name."""
+    half_done = [publication for staging in workspace.staging.glob("*") if (publication := noted(staging))]
+    touched = {publication.name for publication in half_done}
+    touched |= {f"run_date={publication.manifest['run_date']}" for publication in half_done}
+    # Where nothing is pointed at, recovery looks for a date that is whole among all that there are.
+    kept = (workspace.models,) if workspace.current() else (workspace.models, workspace.tables)
+    return [item for item in found if not any(part.name in touched or any(map(part.is_relative_to, kept)) for part in item.parts)]
+
+
+def _let_go(workspace: Workspace, found: list[Sized]) -> None:
+    """Let everything go; first what goes without a record, since to keep the record of a date takes some room too."""
+    unrecorded = (workspace.history, workspace.staging, workspace.root / "reports")
+    for part in (part for item, _ in found for part in item.parts):
+        if any(map(part.is_relative_to, unrecorded)):
+            remove(part)
+    for item, _ in found:
+        forget(workspace, item)
+
+
+def _sized(found: list[Forgettable]) -> list[Sized]:
+    return [(item, item.bytes) for item in found]
 
 
 def _found(workspace: Workspace, keeping: KeepingConfig, at: datetime, *, with_orphans: bool) -> list[Forgettable]:
@@ -56,7 +97,7 @@ def _found(workspace: Workspace, keeping: KeepingConfig, at: datetime, *, with_o
     return found
 
 
-def _tell(workspace: Workspace, found: list[tuple[Forgettable, int]], as_json: bool, *, dry_run: bool) -> None:
+def _tell(workspace: Workspace, found: list[Sized], as_json: bool, *, dry_run: bool) -> None:
     total, free = sum(size for _, size in found), shutil.disk_usage(workspace.root).free
     if as_json:
         removed = [{"what": item.what, "why": item.why, "bytes": size} for item, size in found]

@@ -25,8 +25,9 @@ from tasks.workspace import Workspace
 def identify(workspace: Workspace, day: date, settings: Settings, composition: str, started_at: datetime) -> Night:
     """Hash everything that decides tonight's bytes into the run's id."""
     libraries = {name: metadata.version(name) for name in LIBRARIES}
+    inputs = _inputs(workspace, day, settings, started_at)
     origin = {
-        "inputs": _inputs(workspace, day, settings, started_at),
+        "inputs": inputs,
         "settings": settings.model_dump(mode="json"),
         "code": code_version(),
         "composition": composition,
@@ -34,13 +35,15 @@ def identify(workspace: Workspace, day: date, settings: Settings, composition: s
     }
     identity = {
         "run_date": day,
-        "inputs": sorted(origin["inputs"]),
+        # The name too: it stands in `rejects`, and of several catalogues of one night the last name wins.
+        "inputs": sorted([sha256, file["name"]] for sha256, file in inputs.items()),
         "settings": settings.fingerprint(),
         "code": origin["code"],
         "composition": composition,
         "libraries": libraries,
     }
-    served = workspace.champion_of(day)
+    inputs_id = text_hash(canonical_json(identity))[:16]
+    served = workspace.champion_of(day, inputs_id)
     champion = str(served["run_id"]) if served else None
     return Night(
         workspace=workspace,
@@ -51,7 +54,7 @@ def identify(workspace: Workspace, day: date, settings: Settings, composition: s
         champion=champion,
         seed=settings.seed,
         compute=settings.compute,
-        inputs_id=text_hash(canonical_json(identity))[:16],
+        inputs_id=inputs_id,
         origin=origin,
     )
 

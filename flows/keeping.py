@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError, TomlConfigSettingsSource
 
 from tasks.retention import KeepingConfig
 
@@ -42,6 +42,8 @@ def load_keeping(root: Path) -> tuple[KeepingConfig, str]:
 
     try:
         return Here().keeping, ""
+    except SettingsError as error:
+        return KeepingConfig(), f"NIGHTLY__KEEPING in the environment cannot be read ({error})"
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         fault = str(error)
     except ValidationError as error:

@@ -26,7 +26,7 @@ def roll_back(root: Path, to: date, at: datetime, as_json: bool) -> int:
     workspace = Workspace(root.resolve())
     workspace.require()
     with locked(workspace, f"rollback to {to}", at), named_faults(workspace):
-        recover(workspace)
+        recover(workspace, at)
         before = workspace.current()
         published = {night["run_date"]: night for night in workspace.published()}
         if str(to) not in published:

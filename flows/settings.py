@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError, TomlConfigSettingsSource
 
 from models.blend_training import BlendConfig, BlendMethod
 from models.compute import ComputeConfig
@@ -110,6 +110,10 @@ def load_settings(root: Path, **flags: Any) -> Settings:
         return Settings.model_construct(**dict(Here(**flags)))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(str(file), "valid TOML", str(error), "correct the line named") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(str(file), "text in UTF-8", str(error), "save it as UTF-8") from error
+    except SettingsError as error:
+        raise UsageError(f"environment variables {PREFIX}*", f"{PREFIX}<SECTION>__<KEY>", str(error), "unset or correct it") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])

@@ -21,6 +21,9 @@ SHOWN = 7
 STALE = 7
 """Exit code when what is served is too old."""
 
+EARLIEST = -1
+"""Age in days of a night that has begun somewhere on earth; a younger one is of a date to come."""
+
 
 def show_status(root: Path, at: datetime, as_json: bool) -> int:
     """Print what a workspace serves, its nights and last attempts, and what waits in its inbox.
@@ -36,7 +39,7 @@ def show_status(root: Path, at: datetime, as_json: bool) -> int:
         for line in _lines(workspace, told):
             say(line)
     if told["serving"] is None:
-        return StorageError.exit_code if told["published"] else 0
+        return StorageError.exit_code if told["published"] or workspace.pointer.exists() else 0
     return STALE if told["stale"] else 0
 
 
@@ -52,7 +55,7 @@ def _gathered(workspace: Workspace, at: datetime) -> dict[str, Any]:
         "age_days": age,
         "hours_since_published": _hours_since(current, at) if current else None,
         "stale_after_days": keeping.stale_after_days,
-        "stale": age is not None and age >= keeping.stale_after_days,
+        "stale": age is not None and (age >= keeping.stale_after_days or age < EARLIEST),
         "settings_fault": fault,
         "rolled_back": _rolled_back(workspace, current, published),
         "at_work": at_work(workspace),
@@ -126,6 +129,8 @@ def _serving(workspace: Workspace, told: dict[str, Any]) -> list[str]:
     if current is None and told["published"]:
         again = command(workspace.root, "rollback", "--to", told["published"][-1])
         return [f"WARN current.json, or the manifest it names, is damaged or gone; next: {again}, or any run"]
+    if current is None and workspace.pointer.exists():
+        return [f"WARN no manifest can be read; next: {command(workspace.root, 'verify')}, then make the date again"]
     if current is None:
         return ["nothing is published yet"]
     rows = current["tables"].get("recommendations", {}).get("rows", 0)
@@ -133,7 +138,10 @@ def _serving(workspace: Workspace, told: dict[str, Any]) -> list[str]:
     through = current["data_through"] or "unknown (no times)"
     facts = f"{rows:,} recommendations, {told['age_days']} days old, published {published}, data through {through}"
     lines = [f"serving {current['run_date']}: {facts}", f"  {current.get('verdict', '')}"]
-    if told["stale"]:
+    if told["stale"] and told["age_days"] < 0:
+        back = command(workspace.root, "rollback", "--to", "DATE")
+        lines.append(f"WARN a date to come is served, or the clock is behind; next: {back}, to one of {', '.join(told['published'][-3:])}")
+    elif told["stale"]:
         why = f"{told['age_days']} days old, and {told['stale_after_days']} are too many; the last attempts below say why"
         lines.append(f"WARN stale: {why}; next: {command(workspace.root, 'run')}")
     return lines

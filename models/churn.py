@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.evidence import Check, GateConfig
-from models.gate_rules import NORMAL_SPREAD
+from models.gate_rules import usual_spread
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,7 @@ def judge_overlap(overlap: float, trailing: Sequence[float], config: GateConfig)
     if len(trailing) >= config.min_trailing_nights:
         nights = np.array(trailing)
         median = float(np.median(nights))
-        spread = NORMAL_SPREAD * float(np.median(np.abs(nights - median)))
-        width = max(config.band_width * spread, config.overlap_band * median)
+        width = max(config.band_width * usual_spread(nights), config.overlap_band * median)
         warn_at, limit = max(floor, median - width), max(floor, median - 2 * width)
     passed = floor == 0 or overlap >= limit
     found = f"{overlap:.1%} of what was served and may still be shown is shown again"

@@ -65,7 +65,8 @@ class GateConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstring
     """Share of its late median by which the overlap may fall before it is warned of; a fall of twice that is refused."""
 
     popularity_after_days: int | None = Field(None, ge=1)
-    """Days after which a last good table is too old: a night that is held then serves popularity alone. Unset: never."""
+    """Days after which a last good table is too old: a night that the gate refuses then serves popularity alone; what another step held
+    stays held. Unset: never."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ class Evidence:
 
     `ndcg` is the cross-fitted blend's NDCG at k over the holdout; `popularity` compares it with recommending what is popular, on the
     same users. `champion` compares tonight's models with the served ones on users with events newer than the served models' data;
-    None where nothing is served yet. `trailing_ndcg` holds the NDCG at k of recent published nights with the same kind of holdout.
+    where it is None and something is served, `no_champion` says why. `trailing_ndcg` holds the NDCG at k of recent published nights with
+    the same kind of holdout, but for those whose tables were withdrawn or showed popularity as the last resort.
     `reference` compares tonight's models with those pinned long ago; where it is None, `no_reference` says why. `judged` counts the
     judged users of each segment, `constant_lists` is the share of them whose list has one score throughout.
     """
@@ -95,6 +97,7 @@ class Evidence:
     trailing_ndcg: tuple[float, ...]
     lists: ListMetrics
     constant_lists: float = 0.0
+    no_champion: str = ""
     slices: tuple[Slice, ...] = ()
     reference: Comparison | None = None
     no_reference: str = "no models are pinned as a reference yet"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from statistics import NormalDist
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from models.bootstrap import Comparison, Interval
 from models.evidence import Check, Evidence, GateConfig, Slice, not_judged
@@ -21,6 +23,12 @@ TRAILING_NIGHTS = 28
 
 NIGHTS_OF_NOISE = 7
 """Published nights from whose steps it is known how much nights differ by chance."""
+
+MEDIAN_OF_THREE = 0.67
+"""Standard deviation of the median of three nights, in those of one."""
+
+RARE_STEPS = 0.2
+"""Share of the steps from night to night that may be large by something else than chance: a better model, an odd day."""
 
 ONE_SIDED = 0.95
 """Share of the judged users in one segment from which on a night is said to be judged on that segment alone."""
@@ -72,6 +80,9 @@ def _slice(part: Slice, k: int, config: GateConfig) -> Check:
 def against_champion(evidence: Evidence, config: GateConfig) -> Check:
     """Refuse a loss that is both certain and large enough to matter; do not compare on too few users."""
     served = evidence.champion
+    if evidence.no_champion:
+        decided = "floors, the trailing band and the pinned models decided"
+        return not_judged("champion", f"not compared with the served models: {evidence.no_champion}; {decided}")
     if served is None and not evidence.trailing_ndcg:
         return not_judged("champion", "first model: floors only")
     n_users = 0 if served is None else served.difference.n
@@ -108,7 +119,7 @@ def trailing_band(evidence: Evidence, config: GateConfig) -> Check:
     if len(nights) < config.min_trailing_nights:
         return not_judged("trailing_band", f"no trailing band yet: {len(nights)} of {config.min_trailing_nights} published nights")
     median = float(np.median(nights))
-    spread = NORMAL_SPREAD * float(np.median(np.abs(nights - median)))
+    spread = usual_spread(nights)
     limit = median - max(config.band_width * spread, config.min_band * median)
     # Few users make any night differ from the one before: even the upper end of tonight's interval must lie below.
     value, inside = evidence.ndcg.value, not evidence.ndcg.wholly_below(limit)
@@ -124,11 +135,12 @@ def best_night(evidence: Evidence, config: GateConfig) -> Check:
     nights, tonight = np.array(evidence.trailing_ndcg), evidence.ndcg
     if len(nights) < NIGHTS_OF_NOISE or tonight.value is None or tonight.low is None:
         return not_judged("best_night", f"not compared with the best of late: {len(nights)} of {NIGHTS_OF_NOISE} published nights")
-    # The steps from night to night hold the noise of two nights and next to nothing of a drift.
-    noise = float(np.sqrt(np.mean(np.diff(nights) ** 2) / 2))
+    noise = _noise(nights)
     chance = 2**0.5 * max(tonight.value - tonight.low, config.band_width * noise)
-    # The best of n equally good nights owes some of its height to having been chosen.
-    best, luck = float(nights.max()), NormalDist().inv_cdf(1 - 1 / (len(nights) + 1)) * noise
+    # Three in a row, by their median: a single odd night shows no height that could be kept.
+    best = float(np.median(sliding_window_view(nights, 3), axis=1).max())
+    # The best of n equally good ones owes some of its height to having been chosen.
+    luck = NormalDist().inv_cdf(1 - 1 / (len(nights) + 1)) * MEDIAN_OF_THREE * noise
     limit = (best - luck) * (1 - config.max_rot) - chance
     near = tonight.value >= limit
     sentence = (
@@ -136,6 +148,25 @@ def best_night(evidence: Evidence, config: GateConfig) -> Check:
         f"({best:.4f}, lower end {limit:.4f})"
     )
     return Check("best_night", near, tonight.value, limit, sentence)
+
+
+def usual_spread(nights: NDArray[np.float64]) -> float:
+    """Return the standard deviation of nights around their level: the smaller of two measures, neither of which sees every fault.
+
+    Two levels among the nights, as after a better model, stretch the deviations from their median; odd nights make large steps.
+    """
+    around_median = NORMAL_SPREAD * float(np.median(np.abs(nights - np.median(nights))))
+    return min(around_median, _noise(nights))
+
+
+def _noise(nights: NDArray[np.float64]) -> float:
+    """Return by how much nights differ by chance: their steps hold the noise of two nights and next to nothing of a drift.
+
+    Read off the largest step that is not rare, so that no single jump counts as chance, while the rhythm of a week does.
+    """
+    steps = np.abs(np.diff(nights))
+    step = float(np.quantile(steps, 1 - RARE_STEPS, method="lower")) if len(steps) else 0.0
+    return step / NormalDist().inv_cdf(1 - RARE_STEPS / 2) / 2**0.5
 
 
 def no_collapse(evidence: Evidence, config: GateConfig) -> tuple[Check, ...]:

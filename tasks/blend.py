@@ -15,7 +15,7 @@ from models.blend_training import FITS, BlendConfig, Models, cross_fit
 from models.candidates import Candidates, collect
 from models.compute import limited_threads
 from models.holdout import user_half
-from tasks.judging import JudgingConfig, even_lots, judged_audience, judged_sample, scored_blocks
+from tasks.judging import JudgingConfig, even_lots, judged_audience, judged_sample, sample_of, scored_blocks
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
 from tasks.refusals import NightHeldError
@@ -58,7 +58,7 @@ def blend(night: Night, prepared: Prepared, trained: Trained, config: BlendConfi
     known = training_set(night)
     scorers = load_models(night.workspace.root, trained.models)
     users = judged_sample(known, judging)
-    newcomers = users[: judging.max_newcomers] if known.segments.begins_with_newcomers else users[:0]
+    newcomers = users[sample_of(known, users, judging.max_newcomers if known.segments.begins_with_newcomers else 0)]
     audience, targets = judged_audience(known, by_days=prepared.holdout == "days"), known.targets()
     blocks: list[Candidates] = []
     with limited_threads(night.compute):

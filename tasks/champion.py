@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.metrics import judged_users, ranking_metrics
+from tasks.intact import fault_of
 from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
 from tasks.rankings import PerUser
@@ -34,17 +35,39 @@ class SinceThen:
     users: NDArray[np.intp]
 
 
-def served_before(night: Night, known: TrainingSet) -> Champion | None:
-    """Read the table served before tonight, in tonight's numbers.
+def served_before(night: Night, known: TrainingSet, *, by_days: bool) -> tuple[Champion | None, str]:
+    """Read the table served before tonight, in tonight's numbers; without one, say why there is nothing to compare with.
 
-    None on the first night, where its file is gone, and without times: nothing then tells what it had seen.
+    Where days are held out, a table whose models knew some of these days is not compared: tonight's models know less of them until they
+    are made again from everything, and would look worse although they are the same.
     """
     manifest = night.champion_manifest()
-    if manifest is None or manifest["data_through"] is None or known.events.occurred_at is None:
-        return None
-    path = night.workspace.table("recommendations", date.fromisoformat(manifest["run_date"]))
-    if not path.is_file():
-        return None
+    if manifest is None:
+        return None, ""
+    if manifest["data_through"] is None or known.events.occurred_at is None:
+        return None, "without times nothing tells what they had seen"
+    earlier = known.events.occurred_at <= last_instant(manifest["data_through"])
+    if by_days and np.any(earlier & ~known.fit):
+        return None, f"their data reach to {manifest['data_through']}, into what is held out"
+    path, why_not = served_table(night)
+    if path is None:
+        return None, why_not
+    return _in_tonights_numbers(path, known, earlier), ""
+
+
+def served_table(night: Night) -> tuple[Path | None, str]:
+    """Return the file of the lists served before tonight if it has the bytes its manifest names, else why it is not read."""
+    manifest = night.champion_manifest() or {"tables": {}}
+    table = manifest["tables"].get("recommendations")
+    if table is None:
+        return None, "nothing was served before"
+    path = night.workspace.root / table["path"]
+    fault = fault_of(night.workspace, path, table["sha256"])
+    return (path, "") if fault is None else (None, f"{fault.file} is not what was served (expected {fault.expected}; found {fault.found})")
+
+
+def _in_tonights_numbers(path: Path, known: TrainingSet, earlier: NDArray[np.bool_]) -> Champion:
+    """Read a served table; `earlier` (events,) marks what it had seen."""
     served = pq.read_table(path, columns=["user_id", "rank", "item_id"])
     user = pc.index_in(served["user_id"], known.users["user_id"])
     item = pc.index_in(served["item_id"], known.items["item_id"])
@@ -53,7 +76,6 @@ def served_before(night: Night, known: TrainingSet) -> Champion | None:
     rank = pc.filter(served["rank"], there).to_numpy().astype(np.int64)
     lists = np.full((known.n_users, int(rank.max(initial=1))), -1, np.int32)
     lists[rows, rank - 1] = items
-    earlier = known.events.occurred_at <= last_instant(manifest["data_through"])
     return Champion(lists, known.targets(~earlier), known.pairs(earlier).seen())
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from datetime import date
 
 import pyarrow.parquet as pq
 
 from models.churn import judge_overlap
 from models.evidence import Check, GateConfig, not_judged
 from models.gate_rules import TRAILING_NIGHTS
+from tasks.champion import served_table
 from tasks.gate import Gated
 from tasks.night import Night
 from tasks.refusals import NightHeldError
+from tasks.trail import earlier_qualities
 from tasks.warehouse import Warehouse
 
 log = logging.getLogger("nightly")
@@ -23,13 +24,13 @@ IDS = ("user_id", "item_id")
 def churn(night: Night, warehouse: Warehouse, k: int, config: GateConfig, gated: Gated | None) -> Check:
     """Measure how much of the lists served before is shown again, a mean over users, and judge it.
 
-    Without a gate the models were asked for by hand, and where other models speak than before the lists have to change: it is then
-    measured, and only warned of. Raises NightHeldError where the lists change so much that they must not be served unasked.
+    Where models were asked for by hand, tonight (there is no gate) or before (there is no quality), and where other models speak than
+    before, the lists have to change: it is then measured, and only warned of. Raises NightHeldError where the lists change so much that
+    they must not be served unasked.
     """
-    manifest = night.champion_manifest()
-    served = night.workspace.table("recommendations", date.fromisoformat(manifest["run_date"])) if manifest else None
-    if manifest is None or served is None or not served.is_file():
-        return not_judged("overlap", "nothing served before to compare the lists with")
+    manifest, (served, why_not) = night.champion_manifest(), served_table(night)
+    if manifest is None or served is None:
+        return not_judged("overlap", f"not compared with what was served before: {why_not}")
     staged = night.staged_table("recommendations")
     if [pq.read_schema(served).field(name).type for name in IDS] != [pq.read_schema(staged).field(name).type for name in IDS]:
         return not_judged("overlap", "ids are of another type than in the lists served before")
@@ -39,7 +40,8 @@ def churn(night: Night, warehouse: Warehouse, k: int, config: GateConfig, gated:
         return not_judged("overlap", "nobody has both a list tonight and one served before that may still be shown")
     overlap = sum(row["n_users"] * row["kept"] / row["places"] for row in rows) / n_users
     found = judge_overlap(overlap, _trailing(night), config)
-    expected_change = gated is None or gated.speaker != (manifest["quality"] or {}).get("speaker")
+    before = manifest["quality"]
+    expected_change = gated is None or before is None or gated.speaker != before.get("speaker")
     if not found.check.passed and not expected_change:
         raise NightHeldError(
             "tonight's lists",
@@ -58,6 +60,5 @@ def churn(night: Night, warehouse: Warehouse, k: int, config: GateConfig, gated:
 
 def _trailing(night: Night) -> tuple[float, ...]:
     """Return the overlap of the nights published lately, oldest first."""
-    earlier = [manifest["quality"] or {} for manifest in night.workspace.remembered() if manifest["run_date"] < night.run_date.isoformat()]
-    measured = [quality["overlap"] for quality in earlier if quality.get("overlap") is not None]
+    measured = [quality["overlap"] for quality in earlier_qualities(night) if quality.get("overlap") is not None]
     return tuple(measured[-TRAILING_NIGHTS:])

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Literal
 
 from tasks.deliveries import raw_note, raw_rows
-from tasks.inspection import command, unreadable_manifests
+from tasks.inspection import command, reference_fault, unreadable_manifests
 from tasks.lock import at_work
 from tasks.orphans import orphans
 from tasks.publication import NOTE
@@ -42,6 +42,7 @@ def diagnose(workspace: Workspace, keeping: KeepingConfig, now: datetime) -> lis
         lambda: _space(workspace),
         lambda: _pointer(workspace),
         lambda: _manifests(workspace),
+        lambda: _reference(workspace),
         lambda: _freshness(workspace, keeping, now),
         lambda: _clock(workspace, now),
         lambda: _attempt(workspace),
@@ -67,9 +68,6 @@ def _lock(workspace: Workspace) -> Iterator[Finding]:
 def _disk(workspace: Workspace, keeping: KeepingConfig) -> Iterator[Finding]:
     try:
         fault = disk_fault(workspace)
-    except FileNotFoundError:
-        yield Finding("disk", "ok", "not tried: a run has just started and swept the trial away", command(workspace.root, "doctor"))
-        return
     except OSError as error:
         yield Finding("disk", "bad", f"cannot be written to: {error}", "check its owner, its permissions and the free space")
         return
@@ -125,6 +123,12 @@ def _manifests(workspace: Workspace) -> Iterator[Finding]:
         yield Finding(
             "tables", "ok", f"{len(workspace.published())} dates published, every file in its place (`nightly verify` hashes them)"
         )
+
+
+def _reference(workspace: Workspace) -> Iterator[Finding]:
+    if reference_fault(workspace):
+        sentence = "reference.json is damaged: no night is compared with the pinned models, and `gc` removes no models"
+        yield Finding("reference", "bad", sentence, "restore it from a backup, or remove it: the next published night pins its own models")
 
 
 def _freshness(workspace: Workspace, keeping: KeepingConfig, now: datetime) -> Iterator[Finding]:

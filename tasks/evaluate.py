@@ -25,12 +25,13 @@ from models.scorer import TrainingData
 from models.slices import Pairs, compare_slices
 from tasks.blend import Blended
 from tasks.champion import SinceThen, served_before, since_then
-from tasks.judging import JudgingConfig, judged_audience, judged_sample
+from tasks.judging import JudgingConfig, judged_audience, judged_sample, sample_of
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
 from tasks.rankings import BLEND, Judge, PerUser, Rankings, rank
 from tasks.reference import judge_reference
 from tasks.tables import EVERYBODY, TABLES, write_table
+from tasks.trail import earlier_qualities
 from tasks.train import POPULARITY, Trained, load_models
 
 log = logging.getLogger("nightly")
@@ -81,16 +82,17 @@ def evaluate(
     audience = judged_audience(known, by_days=by_days)
     half = user_half(known.users["user_id"].take(users).to_pylist())
     judge = Judge(audience, load_models(night.workspace.root, trained.models), _blends(blended), max(config.ks), judging.users_at_once)
-    champion = served_before(night, known)
+    champion, no_champion = served_before(night, known, by_days=by_days)
     with limited_threads(night.compute):
         rankings = rank(judge, users, half, champion.seen if champion else None)
     per_user = rankings.per_user(targets[users], config.ks)
     speaker = _better_alone(per_user, [model.name for model in trained.models], k, night.seed, gate.intervals)
     served = speaker or BLEND
     since = since_then(rankings.fresh.get(served, []), champion, users, config.ks)
-    newcomers = users[: judging.max_newcomers] if known.segments.begins_with_newcomers else users[:0]
+    new = sample_of(known, users, judging.max_newcomers if known.segments.begins_with_newcomers else 0)
+    newcomers = users[new]
     with limited_threads(night.compute):
-        of_new = _as_newcomers(judge, blended, newcomers, half, speaker).per_user(targets[newcomers], config.ks) if len(newcomers) else {}
+        of_new = _as_newcomers(judge, blended, newcomers, half[new], speaker).per_user(targets[newcomers], config.ks) if len(new) else {}
         pinned = judge_reference(night, known, audience, users, k, judging, by_days=by_days)
     groups = _groups(audience.data, users)
     likes = np.bincount(audience.data.interactions.item, minlength=known.n_items)
@@ -113,6 +115,7 @@ def evaluate(
         trailing_ndcg=_trailing(night, prepared, k),
         lists=shape,
         constant_lists=float(np.concatenate(rankings.constant[served]).mean()),
+        no_champion=no_champion,
         slices=_slices(per_user, served, of_new, since, groups, k, gate),
         reference=None if pinned.why_not else compare(ndcg[pinned.users], pinned.ndcg, night.seed, gate.intervals),
         no_reference=pinned.why_not,
@@ -141,7 +144,7 @@ def _as_newcomers(judge: Judge, blended: Blended, users: NDArray[np.intp], half:
         blend = Blend.from_json(blended.blend)
         alone = Models(blend.models, blend.families, blend.segments).alone(speaker)
         judge = replace(judge, blends={**judge.blends, SERVED: (alone, alone)})
-    return rank(judge, users, half[: len(users)], newcomers=True)
+    return rank(judge, users, half, newcomers=True)
 
 
 def _slices(
@@ -227,7 +230,5 @@ def _yesterday(since: SinceThen | None, k: int, seed: int, config: BootstrapConf
 
 def _trailing(night: Night, prepared: Prepared, k: int) -> tuple[float, ...]:
     """Return the blend's NDCG of the nights published lately with the same kind of holdout, oldest first."""
-    earlier = [manifest for manifest in night.workspace.remembered() if manifest["run_date"] < night.run_date.isoformat()]
-    judged = [manifest["quality"] for manifest in earlier if manifest["quality"]]
-    alike = [quality["ndcg"] for quality in judged if quality["holdout"] == prepared.holdout and quality["k"] == k]
+    alike = [found["ndcg"] for found in earlier_qualities(night) if found["holdout"] == prepared.holdout and found["k"] == k]
     return tuple(alike[-TRAILING_NIGHTS:])

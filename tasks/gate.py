@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import date
 
 from models.evidence import Check, GateConfig, not_judged
 from models.verdict import decide
 from tasks.evaluate import Evaluated
 from tasks.night import Night, Receipt
+from tasks.trail import LAST_RESORT
 from tasks.train import POPULARITY
 
 log = logging.getLogger("nightly")
@@ -40,14 +42,14 @@ def gate(night: Night, evaluated: Evaluated, config: GateConfig) -> Gated:
     speaker = POPULARITY if last_resort else evaluated.speaker
     said = [f"degraded, without {', '.join(f'{name} ({why})' for name, why in evaluated.missing.items())}"] if evaluated.missing else []
     if last_resort:
-        said.append(f"{age.sentence}, so popularity is served alone")
+        said.append(f"{age.sentence}, {LAST_RESORT}")
     elif speaker:
         said.append(f"the blend loses to {speaker}, which is served alone")
     result = Gated(
         publish=verdict.publish or last_resort,
         reason="; ".join((*said, verdict.reason)),
         speaker=speaker,
-        checks=(*verdict.checks, age),
+        checks=(*verdict.checks, age if last_resort else replace(age, passed=True)),
         ndcg=_popularitys(evaluated) if last_resort else evaluated.evidence.ndcg.value,
         last_resort=last_resort,
     )

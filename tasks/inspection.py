@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.deliveries import raw_rows
+from tasks.deliveries import DamagedNoteError, fixed_id_types, id_types_file, raw_rows, read_note
 from tasks.intact import Fault, fault_of
 from tasks.model_set import set_fault
 from tasks.workspace import SOURCES, Workspace, read_json
@@ -67,6 +67,19 @@ def _small_files(workspace: Workspace) -> Iterator[Examination]:
         fault = Fault(workspace.relative(path), "a manifest that can be read", "a damaged one")
         again = f"restore it from a backup, or remove it and type: {_nightly(workspace, 'run')} --run-date {dates.get(path.stem, 'DATE')}"
         yield Examination(fault.file, 0, lambda fault=fault: fault, again)  # type: ignore[misc]
+    if workspace.reference.exists():
+        unpin = "restore it from a backup, or remove it: the next published night pins its own models"
+        yield Examination("reference.json", _size(workspace.reference), lambda: reference_fault(workspace), unpin)
+
+
+def reference_fault(workspace: Workspace) -> Fault | None:
+    """Return what is wrong with the file that names the pinned models; None also where nothing is pinned."""
+    if not workspace.reference.exists():
+        return None
+    pinned = read_json(workspace.reference) or {}
+    if isinstance(pinned.get("model_version"), str) and isinstance(pinned.get("data_through", 0), str | None):
+        return None
+    return Fault("reference.json", "a file that names the pinned models", "a damaged one")
 
 
 def _pointer_fault(workspace: Workspace) -> Fault | None:
@@ -106,15 +119,25 @@ def _models(workspace: Workspace) -> Iterator[Examination]:
 
 
 def _deliveries(workspace: Workspace) -> Iterator[Examination]:
+    if id_types_file(workspace).exists():
+        yield _read(workspace, id_types_file(workspace), lambda: fixed_id_types(workspace))
     for source in SOURCES:
         for path in sorted((workspace.raw / source).glob("[!.]*.json")):
-            rows, note = raw_rows(workspace, source, path.stem), read_json(path)
-            if note is None:
-                fault = Fault(workspace.relative(path), "a note that can be read", "a damaged one")
-                yield Examination(fault.file, 0, lambda fault=fault: fault, "restore it from a backup")  # type: ignore[misc]
-            elif "sha256" in note:
+            yield _read(workspace, path, lambda source=source, path=path: read_note(workspace, source, path))  # type: ignore[misc]
+            rows, note = raw_rows(workspace, source, path.stem), read_json(path) or {}
+            if "sha256" in note:
                 again = f"restore it from a backup, or remove it with its .json and deliver {note.get('name')} again"
                 yield _file(workspace, rows, note["sha256"], again)
+
+
+def _read(workspace: Workspace, path: Path, read: Callable[[], object]) -> Examination:
+    """Examine a small file by reading it the way a night would."""
+    try:
+        read()
+    except DamagedNoteError as damage:
+        fault = Fault(damage.where, damage.expected, damage.found)
+        return Examination(fault.file, _size(path), lambda: fault, damage.next_step)
+    return Examination(workspace.relative(path), _size(path), lambda: None, "")
 
 
 def _file(workspace: Workspace, path: Path, sha256: str, next_step: str) -> Examination:

@@ -16,6 +16,8 @@ from models.block_scores import BlockScores, score_block
 from models.leakage import leaked
 from models.metrics import judged_users
 from models.scorer import Histories, Scorer, TrainingData, UserBlock
+from models.top_k import ScoreError
+from models.user_sample import sampled
 from tasks.prepare.training_set import TrainingSet
 from tasks.refusals import NightHeldError
 
@@ -26,16 +28,20 @@ class JudgingConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
     """On whom weights are learned and models are judged."""
 
     max_users: int = Field(10_000, ge=100)
-    """Holdout users scored; with more, a fixed sample by the hash of their ids."""
+    """Holdout users scored; with more, those whose ids have the smallest hashes, the same from night to night."""
 
     max_newcomers: int = Field(2000, ge=0)
-    """Of these users, how many are also judged as if they had just joined: their history is hidden from the models."""
+    """Of these users, how many, chosen likewise, are also judged as if they had just joined: their history is hidden from the models."""
 
     max_reference_users: int = Field(2000, ge=0)
-    """Of these users, how many are also scored by the models pinned as a reference; 0 does without."""
+    """Of these users, how many, chosen likewise, are also scored by the models pinned as a reference; 0 does without."""
 
     users_at_once: int = Field(512, ge=1)
     """Users scored at a time; memory is this times the catalogue times the models."""
+
+
+class NoScoresError(NightHeldError, ScoreError):
+    """A model says what cannot be ranked: that holds a night, and is one trial the less where settings are tried."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +77,18 @@ def scored_blocks(
 ) -> Iterator[ScoredBlock]:
     """Let every model score lots of users, one lot at a time; `newcomers` are scored as if they had just joined.
 
-    Raises ScoreError where a model's scores are no numbers.
+    Raises NoScoresError, naming the model, where its scores are no numbers.
     """
     for users in lots:
         people = audience.data.block(users, audience.histories)
         people = people.as_newcomers() if newcomers else people
         allowed = allowed_items(audience.seen[users], audience.recommendable)
-        yield ScoredBlock(users, people, allowed, score_block(scorers, people))
+        try:
+            scores = score_block(scorers, people)
+        except ScoreError as error:
+            next_step = "lower the model's learning_rate, or leave it out of models in [train], and run again"
+            raise NoScoresError("what a model says", "finite scores", str(error), next_step) from error
+        yield ScoredBlock(users, people, allowed, scores)
 
 
 def even_lots(users: NDArray[Number], at_once: int) -> list[NDArray[Number]]:
@@ -86,7 +97,7 @@ def even_lots(users: NDArray[Number], at_once: int) -> list[NDArray[Number]]:
 
 
 def judged_sample(known: TrainingSet, judging: JudgingConfig) -> NDArray[np.intp]:
-    """Return the holdout users to judge on, ascending: all, or as many as allowed, drawn by a fixed shuffle.
+    """Return the holdout users to judge on, ascending: all, or as many as allowed.
 
     Raises NightHeldError where there is nobody to judge by.
     """
@@ -95,10 +106,12 @@ def judged_sample(known: TrainingSet, judging: JudgingConfig) -> NDArray[np.intp
         found = "none: nobody who liked something before liked something new to them in what is held out"
         next_step = "deliver a longer history, or lower [holdout] min_history, and run again"
         raise NightHeldError("the holdout", "users to judge by", found, next_step)
-    if len(users) <= judging.max_users:
-        return users
-    order = np.random.default_rng(0).permutation(known.n_users)
-    return np.sort(users[np.argsort(order[users], kind="stable")[: judging.max_users]])
+    return users[sample_of(known, users, judging.max_users)]
+
+
+def sample_of(known: TrainingSet, users: NDArray[np.intp], at_most: int) -> NDArray[np.intp]:
+    """Return the places of those among some users who are kept where there may be no more than so many."""
+    return np.arange(len(users)) if len(users) <= at_most else sampled(known.users["user_id"].take(users).to_pylist(), at_most)
 
 
 def allowed_items(seen: sp.csr_matrix, recommendable: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -15,26 +15,27 @@ from filelock import FileLock, Timeout
 
 from tasks.refusals import LockHeldError, StorageError
 from tasks.storage import remove, write_json
+from tasks.storage_faults import FULL
 from tasks.workspace import Workspace, read_json
 
 log = logging.getLogger("nightly")
 
 
 @contextmanager
-def locked(workspace: Workspace, purpose: str, since: datetime, *, wait: bool = False) -> Iterator[None]:
+def locked(workspace: Workspace, purpose: str, since: datetime, *, wait: bool | None = None) -> Iterator[None]:
     """Be the only writer for as long as the block lasts; the kernel frees the lock of a killed process.
 
-    Raises LockHeldError at once when another process writes, naming it, unless `wait` is asked for; StorageError where the folder
-    cannot be locked.
+    Raises LockHeldError at once when another process writes, naming it, unless `wait` is asked for; None says that the command has no
+    such option. Raises StorageError where the folder cannot be locked.
     """
     holder = workspace.root / ".lock.json"
     lock = FileLock(workspace.root / ".lock")
     try:
-        _acquire(lock, holder, wait=wait)
-        who = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "purpose": purpose}
-        write_json(holder, who)
+        _acquire(lock, holder, wait=bool(wait))
+        _sign(holder, purpose, since)
     except Timeout:
-        raise LockHeldError(str(workspace.root), "no other run", _describe(holder), "wait for it to end, or add --wait") from None
+        next_step = "wait for it to end" + ("" if wait is None else ", or add --wait")
+        raise LockHeldError(str(workspace.root), "no other run", _describe(holder), next_step) from None
     except (OSError, NotImplementedError) as error:
         lock.release()
         next_step = "check its owner, its permissions and the free space, then run again"
@@ -55,6 +56,18 @@ def _acquire(lock: FileLock, holder: Path, *, wait: bool) -> None:
             raise
         log.info("waiting for %s to end", _describe(holder))
         lock.acquire()
+
+
+def _sign(holder: Path, purpose: str, since: datetime) -> None:
+    """Write down who holds the lock. A full disk keeps nobody from it: what makes room, `nightly gc`, needs the lock as well."""
+    who = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "purpose": purpose}
+    try:
+        write_json(holder, who)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        with suppress(OSError):  # what is left there names somebody who was killed
+            remove(holder)
 
 
 def at_work(workspace: Workspace) -> str | None:

@@ -80,9 +80,14 @@ def publish(
         "tables": tables,
         **night.origin,
     }
-    publication = Publication(staged={name: workspace.relative(path) for name, path in staged.items()}, manifest=manifest, attempt=attempt)
+    publication = Publication(
+        staged={name: workspace.relative(path) for name, path in staged.items()},
+        manifest=manifest,
+        attempt=attempt,
+        repairs=workspace.manifest(night.run_id) is not None,
+    )
     note(night.staging, publication)
-    carry_out(workspace, publication)
+    carry_out(workspace, publication, at=manifest["published_at"])
     log.info("publish: %d recommendations for %s", tables["recommendations"]["rows"], night.run_date)
     served_rows = {name: table["rows"] for name, table in tables.items()}
     file = workspace.manifest_file(night.run_id)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from models.holdout import NEVER
 from models.metrics import ranking_metrics
 from tasks.champion import last_instant
 from tasks.earlier_models import earlier_models
-from tasks.judging import Audience, JudgingConfig
+from tasks.inspection import reference_fault
+from tasks.judging import Audience, JudgingConfig, NoScoresError, sample_of
 from tasks.model_set import set_fault
 from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
@@ -41,16 +42,22 @@ def judge_reference(
 
     Only users whose held-out likes are all newer than the pinned models' data are asked: the others' answers these may have been told.
     """
+    nobody = Pinned(np.zeros(0), np.zeros(0, np.intp))
     places, why_not = _comparable(night, known, users, by_days=by_days)
     if why_not:
-        return Pinned(np.zeros(0), places[:0], why_not)
-    places = places[: judging.max_reference_users]
+        return replace(nobody, why_not=why_not)
+    if not judging.max_reference_users:
+        return replace(nobody, why_not="[judging] max_reference_users = 0 does without them")
+    places = places[sample_of(known, users[places], judging.max_reference_users)]
     version = json.loads(night.workspace.reference.read_text())["model_version"]
     folder = night.workspace.models / version
     blend = Blend.from_json((folder / "blend.json").read_text())
     chosen, half = users[places], np.zeros(len(places), np.int8)
     judge = Judge(audience, earlier_models(folder, known), {"pinned": (blend,)}, k, judging.users_at_once)
-    lists = np.concatenate(rank(judge, chosen, half).lists["pinned"])
+    try:
+        lists = np.concatenate(rank(judge, chosen, half).lists["pinned"])
+    except NoScoresError as error:
+        return replace(nobody, why_not=f"{error.found}; {REPIN}")
     return Pinned(ranking_metrics(lists, known.targets()[chosen], k)["ndcg"], places)
 
 
@@ -59,6 +66,9 @@ def _comparable(night: Night, known: TrainingSet, users: NDArray[np.intp], *, by
     nobody = np.zeros(0, np.intp)
     if not night.workspace.reference.is_file():
         return nobody, "no models are pinned as a reference yet"
+    damaged = f"reference.json cannot be read; {REPIN}"
+    if reference_fault(night.workspace):
+        return nobody, damaged
     pinned = json.loads(night.workspace.reference.read_text())
     fault = set_fault(night.workspace, pinned["model_version"])
     if fault:
@@ -73,5 +83,9 @@ def _comparable(night: Night, known: TrainingSet, users: NDArray[np.intp], *, by
     if by_days:
         # Whoever they had seen in the held-out days, they knew more of those days than tonight's models.
         begins[:] = begins.min(initial=NEVER)
-    places = np.flatnonzero(begins[users] > last_instant(pinned["data_through"]))
+    try:
+        known_until = last_instant(pinned["data_through"])
+    except ValueError:
+        return nobody, damaged
+    places = np.flatnonzero(begins[users] > known_until)
     return places, "" if len(places) else f"their data reach to {pinned['data_through']}, into what is held out"

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from tasks.inspection import reference_fault
 from tasks.pointer import pointed_since
 from tasks.publication import NOTE
 from tasks.storage import link_file, remove, sync_file
@@ -61,12 +62,13 @@ class Forgettable:
 def forgettable(workspace: Workspace, keeping: KeepingConfig, now: datetime) -> list[Forgettable]:
     """List what may be forgotten, in the order in which it goes; nothing of raw/, ever.
 
-    Dates are counted from the newest published one, so that a clock that is wrong costs no table.
+    Dates are counted from the newest published one that the clock has come to: neither a clock that is wrong nor a date that was
+    mistyped costs a table.
     """
     serving = workspace.published()
     kept_runs = pointed_since(workspace, now - timedelta(hours=keeping.grace_hours))
     kept_runs |= {night["run_id"] for night in (workspace.current(), *serving[-ALWAYS_KEPT:]) if night}
-    newest = date.fromisoformat(serving[-1]["run_date"]) if serving else now.date()
+    newest = min([date.fromisoformat(serving[-1]["run_date"]), now.date() + timedelta(days=1)]) if serving else now.date()
     oldest_date, oldest_page = newest - timedelta(days=keeping.tables_days), newest - timedelta(days=keeping.history_days)
     going = [night for night in serving if night["run_date"] < str(oldest_date) and night["run_id"] not in kept_runs]
     staying = [night for night in serving if night not in going]
@@ -117,6 +119,8 @@ def _folders_of(workspace: Workspace, run_date: str) -> tuple[Path, ...]:
 
 
 def _models(workspace: Workspace, staying: list[dict[str, Any]], oldest: date) -> Iterator[Forgettable]:
+    if reference_fault(workspace):  # whichever set it has pinned cannot be made again
+        return
     named = {night["model_version"] for night in staying} | {(read_json(workspace.reference) or {}).get("model_version")}
     for folder in sorted(path for path in workspace.models.glob("*") if path.is_dir() and path.name not in named):
         card = read_json(folder / "card.json") or {}

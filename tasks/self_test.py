@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -27,13 +29,27 @@ def disk_fault(workspace: Workspace) -> str | None:
 
     Raises OSError where the disk cannot be written to at all.
     """
-    # A folder of its own: `nightly doctor` may try the disk while a run does.
-    scratch = workspace.staging / f"self_test-{os.getpid()}"
-    remove(scratch)
+    # A folder of its own, for `nightly doctor` may try the disk while a run does, and not under .staging/, which that run sweeps.
+    ours = f".self_test-{socket.gethostname()}-"
+    scratch = workspace.root / f"{ours}{os.getpid()}"
+    for left in workspace.root.glob(f"{ours}*"):
+        if left == scratch or not _is_alive(left.name.removeprefix(ours)):
+            with suppress(FileNotFoundError):  # another trial has just removed it
+                remove(left)
     try:
         return _lock_fault(scratch) or _link_fault(scratch, workspace)
     finally:
         remove(scratch)
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError, OverflowError):  # somebody else's process
+        pass
+    return True
 
 
 def _lock_fault(scratch: Path) -> str | None:
@@ -61,9 +77,6 @@ def _link_fault(scratch: Path, workspace: Workspace) -> str | None:
     if (scratch / "from").exists() or not (scratch / "moved" / "file").is_file():
         return "a folder that could not be renamed"
     here = scratch.stat().st_dev
-    elsewhere = [
-        folder.name
-        for folder in (workspace.tables, workspace.manifests, workspace.models, workspace.raw, workspace.history, workspace.latest)
-        if folder.is_dir() and folder.stat().st_dev != here
-    ]
-    return f"{', '.join(elsewhere)} on another disk than .staging" if elsewhere else None
+    parts = (workspace.staging, workspace.tables, workspace.manifests, workspace.models, workspace.raw, workspace.history, workspace.latest)
+    elsewhere = [folder.name for folder in parts if folder.is_dir() and folder.stat().st_dev != here]
+    return f"{', '.join(elsewhere)} on another disk than the workspace itself" if elsewhere else None

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tasks.inspection import command
 from tasks.refusals import StorageError
 from tasks.workspace import Workspace
 
@@ -46,5 +47,5 @@ def _named(workspace: Workspace, error: OSError) -> StorageError:
         return StorageError(where, "a disk to write to", found, "check the disk, its mount and the owner of the folder, then run again")
     free, needed = shutil.disk_usage(workspace.root).free, needed_bytes(workspace)
     expected = f"about {needed / 1e6:,.0f} MB of free space, as the last night needed" if needed else "free space"
-    next_step = f"nightly gc --workspace {workspace.root}, or free space in another way; then run again"
+    next_step = f"{command(workspace.root, 'gc')}, or free space in another way; then run again"
     return StorageError(where, expected, f"{found}: {free / 1e6:,.0f} MB free", next_step)

@@ -174,7 +174,11 @@ TABLES: dict[str, Table] = {
             (
                 Column("source", "string", "interactions, items or users."),
                 Column("source_file", "string", "Name of the delivered file."),
-                Column("delivery", "string", "sha256 of the delivered file; names it under raw/."),
+                Column(
+                    "delivery",
+                    "string",
+                    "Names the delivery under raw/: the sha256 of its bytes, or of them and the night where a catalogue came again.",
+                ),
                 Column("row_number", "int64", "Place in the file, the first row after the header being 1; 0 for a whole file."),
                 Column("rule", "string", "The first rule the row broke."),
                 Column("raw_row", "string", "The row as delivered."),

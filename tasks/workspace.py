@@ -173,31 +173,38 @@ class Workspace:
         read = (_read_manifest(path) for path in sorted((folder or self.manifests).glob("[!.]*.json")))
         return sorted((manifest for manifest in read if manifest), key=lambda manifest: (manifest["run_date"], manifest["published_at"]))
 
-    def champion_of(self, run_date: date) -> dict[str, Any] | None:
+    def champion_of(self, run_date: date, inputs_id: str = "") -> dict[str, Any] | None:
         """Read the manifest that a night of `run_date` has to beat.
 
-        It is what is served, where that is of an earlier date; for a date made again what it had to beat the first time; else the
-        newest date published before it. They differ after a rollback: what was rolled back is no measure for the nights that follow.
+        For a date made again it is what it had to beat the first time, at least where its inputs are the same; else what is served,
+        where that is of an earlier date; else the newest date published before it. They differ after a rollback: what was rolled back
+        is no measure for the nights that follow.
         """
-        current, day = self.current(), run_date.isoformat()
-        if current is not None and current["run_date"] < day:
-            return current
-        published = self.published()
-        beaten = {manifest.get("champion") for manifest in published if manifest["run_date"] == day}
+        current, day, published = self.current(), run_date.isoformat(), self.published()
         earlier = [manifest for manifest in published if manifest["run_date"] < day]
-        return next((manifest for manifest in earlier if manifest["run_id"] in beaten), earlier[-1] if earlier else None)
+        goes_on = current is not None and current["run_date"] < day
+        for made in (manifest for manifest in published if manifest["run_date"] == day):
+            beaten = next((manifest for manifest in earlier if manifest["run_id"] == made.get("champion")), None)
+            if beaten is not None and (made["inputs_id"] == inputs_id or not goes_on):
+                return beaten
+        return current if goes_on else earlier[-1] if earlier else None
 
     def attempts(self) -> list[dict[str, Any]]:
-        """Read one entry per finished attempt, oldest first; a line torn by a crash is passed over."""
+        """Read one entry per finished attempt, oldest first; a line torn by a crash is passed over.
+
+        An attempt that was stopped while it published has two lines: its own, and that of whoever carried the publication out.
+        """
         if not self.runs.is_file():
             return []
-        entries = []
+        entries = dict[str, dict[str, Any]]()
         for line in self.runs.read_text(errors="replace").splitlines():
             try:
-                entries.append(json.loads(line))
+                entry = json.loads(line)
             except json.JSONDecodeError:
                 continue
-        return [entry for entry in entries if isinstance(entry, dict)]
+            if isinstance(entry, dict):
+                entries[str(entry.get("attempt_id", line))] = entry
+        return list(entries.values())
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

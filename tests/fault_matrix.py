@@ -42,8 +42,8 @@ ROWS = (
     Row("A11", "The report cannot be written", "A warning; the tables are published."),
     Row(
         "A12",
-        "The warehouse file or its log is damaged",
-        "A warning; it moves to `.history/damaged-...`, is rebuilt from `raw/`, and the night goes on.",
+        "The warehouse file, its log or a small file of ours is damaged",
+        "The warehouse moves to `.history/damaged-...`, is rebuilt from `raw/`, and the night goes on; of others, exit 6: which, and what to do.",
     ),
     Row("A13", "A model file is damaged", "The set is refused by its hash before it is used; the message names an intact one."),
     Row(

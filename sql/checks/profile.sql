@@ -7,7 +7,6 @@ happened as (
         count(*) as interactions,
         count(distinct user_id) as users,
         count(distinct item_id) as items,
-        count(*) filter (where occurred_at is null) as without_time,
         count(*) filter (where is_capped) as capped_interactions,
         min(occurred_at) as oldest_event,
         max(occurred_at) as newest_event
@@ -49,7 +48,6 @@ select
     happened.capped_interactions,
     catalogue.items_described,
     new_deliveries.*,
-    if(happened.interactions = 0, 0, happened.without_time / happened.interactions) as missing_time_share,
     if(
         catalogue.items_described = 0 or happened.interactions = 0, 1, in_catalogue.interactions_with_known_item / happened.interactions
     ) as known_item_share

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Literal
@@ -11,7 +10,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from tasks.deliveries import Delivery, SetAside, accepted, raw_note, raw_rows, set_aside_note, set_aside_on
+from tasks.deliveries import (
+    Delivery,
+    IdTypes,
+    SetAside,
+    accepted,
+    fixed_id_types,
+    id_types_file,
+    raw_note,
+    raw_rows,
+    set_aside_note,
+    set_aside_on,
+)
 from tasks.ingest.contract import raw_schema
 from tasks.ingest.delivery import IdType, SourceConfig, delivered_again, unfinished, waiting
 from tasks.ingest.readers import read_batches
@@ -34,7 +44,7 @@ class Delivered(Receipt, frozen=True):
     rows: dict[str, int]
     """Rows read per delivery hash."""
 
-    id_types: dict[Literal["user_id", "item_id"], IdType]
+    id_types: IdTypes
     has_times: bool
     set_aside: tuple[SetAside, ...]
     """Unreadable files the night went on without."""
@@ -107,11 +117,11 @@ def keep(night: Night, delivered: Delivered, _validated: Receipt, limits: Wareho
             "first_event": first_events.get(delivery.sha256),
             "rows": delivered.rows[delivery.sha256],
             "sha256": file_hash(target),
-        }
+        } | ({"repeats": delivery.repeats} if delivery.repeats else {})
         write_json(raw_note(night.workspace, delivery.source, delivery.sha256), note)
         kept.append(delivery.sha256)
-    write_json(night.workspace.raw / "id_types.json", delivered.id_types)
-    for path in delivered_again(night.workspace):
+    write_json(id_types_file(night.workspace), delivered.id_types)
+    for path in delivered_again(night.workspace, night.run_date):
         remove(path)
     return Kept(accepted=tuple(kept))
 
@@ -121,15 +131,17 @@ def _read(night: Night, source: SourceConfig) -> tuple[list[Delivery], tuple[Set
     new, set_aside = [], {file.sha256: file for file in set_aside_on(night.workspace, night.run_date)}
     for delivery in waiting(night.workspace, source, night.run_date, night.started_at):
         path = Path(delivery.path or "")
+        if delivery.repeats:
+            log.info("ingest: %s was accepted before and is taken in again: another one came between", delivery.name)
         try:
-            require_promised(path, delivery.sha256)
+            require_promised(path, delivery.content_hash)
             _convert(night, delivery, source)
-            require_unchanged(path, delivery.sha256)
+            require_unchanged(path, delivery.content_hash)
             new.append(delivery)
         except InputRefusedError as refusal:
             remove(_staged_rows(night, delivery))
             # Whatever is wrong with it: a file whose producer is at work is not ours to move.
-            require_unchanged(path, delivery.sha256)
+            require_unchanged(path, delivery.content_hash)
             if source.on_bad_file == "stop":
                 raise
             set_aside[delivery.sha256] = _set_aside(night, delivery, str(refusal))
@@ -241,21 +253,21 @@ def _delivery_table(night: Night, deliveries: tuple[Delivery, ...], rows: dict[s
     return pa.table(columns)
 
 
-def _fix_id_types(warehouse: Warehouse, night: Night, source: SourceConfig) -> dict[Literal["user_id", "item_id"], IdType]:
+def _fix_id_types(warehouse: Warehouse, night: Night, source: SourceConfig) -> IdTypes:
     """Decide once and for all whether ids are integers or text, and give the warehouse the two types.
 
-    Raises InputRefusedError where the settings contradict what the workspace was started with.
+    Raises InputRefusedError where the settings contradict what the workspace was started with, DamagedNoteError where that is lost.
     """
-    fixed = night.workspace.raw / "id_types.json"
-    known = json.loads(fixed.read_text()) if fixed.is_file() else {}
+    known = fixed_id_types(night.workspace)
     integers = warehouse.rows("checks.integer_ids")[0]
-    types: dict[Literal["user_id", "item_id"], IdType] = {}
-    for name, wish in (("user_id", source.user_id_type), ("item_id", source.item_id_type)):
+    wishes: dict[Literal["user_id", "item_id"], Literal["auto"] | IdType] = {"user_id": source.user_id_type, "item_id": source.item_id_type}
+    types: IdTypes = {}
+    for name, wish in wishes.items():
         found: IdType = "integer" if integers[name] else "text"
-        types[name] = known.get(name, found if wish == "auto" else wish)  # type: ignore[index]
-        if wish not in ("auto", types[name]):  # type: ignore[index]
+        types[name] = known.get(name, found if wish == "auto" else wish)
+        if wish not in ("auto", types[name]):
             hint = "set it back; another id type needs a new workspace"
             raise InputRefusedError(f"[source] {name}_type", f"{known[name]}, fixed by the first load", wish, hint)
         warehouse.execute(f"drop type if exists {name.replace('_id', '_key')}")
-        warehouse.execute(f"create type {name.replace('_id', '_key')} as {'bigint' if types[name] == 'integer' else 'varchar'}")  # type: ignore[index]
+        warehouse.execute(f"create type {name.replace('_id', '_key')} as {'bigint' if types[name] == 'integer' else 'varchar'}")
     return types

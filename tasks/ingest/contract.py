@@ -48,15 +48,19 @@ def match_columns(where: str, source: Source, header: list[str], config: SourceC
     attributes. Raises InputRefusedError that shows how the header differs and names the setting that maps or ignores a column.
     """
     renamed = config.columns.get(source, {})
+    # What interactions bring beyond our columns nobody learns from; attributes of items and users are learned from.
+    ignored = config.ignore.get(source, []) if source == "interactions" else []
     _require_sound(where, source, header, config)
-    ours = {name: renamed.get(name, name) for name in CONTRACT[source] if renamed.get(name, name) in header}
-    absent = [renamed.get(name, name) for name in CONTRACT[source] if name in (*REQUIRED[source], *renamed) and name not in ours]
+    theirs = {name: renamed.get(name, name) for name in CONTRACT[source]}
+    ours = {name: their for name, their in theirs.items() if their in header and (their not in ignored or name in REQUIRED[source])}
+    needed = [name for name in theirs if name in REQUIRED[source] or (name in renamed and theirs[name] not in ignored)]
+    absent = [theirs[name] for name in needed if name not in ours]
     further = [name for name in header if name not in ours.values()]
-    unknown = [name for name in further if source == "interactions" and name not in config.ignore.get(source, [])]
+    unknown = [name for name in further if source == "interactions" and name not in ignored]
     likely = _renamed(absent or [name for name in CONTRACT[source] if name not in ours], unknown or further)
     if absent:
-        theirs = likely.get(absent[0]) or (unknown or header or ["their_name"])[0]
-        hint = f'map it in nightly.toml, e.g. [source.columns.{source}] {absent[0]} = "{theirs}"'
+        seems = likely.get(absent[0]) or (unknown or header or ["their_name"])[0]
+        hint = f'map it in nightly.toml, e.g. [source.columns.{source}] {absent[0]} = "{seems}"'
         missing = f"the column{'s' if len(absent) > 1 else ''} {_list(absent)}"
         raise InputRefusedError(where, missing, f"the columns {_list(header)}{_told(absent, unknown, likely)}", hint)
     # A column that was renamed is one lost and one new: only what is plainly new is taken in.

@@ -12,11 +12,11 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, Field, field_validator
 
-from tasks.deliveries import Delivery, accepted, order_of, raw_note
+from tasks.deliveries import Delivery, accepted, order_of
 from tasks.ingest.limits import LimitsConfig
 from tasks.ingest.settled import SIDECAR, is_delivery, promised_hash, still_written
 from tasks.refusals import InputRefusedError
-from tasks.storage import file_hash
+from tasks.storage import file_hash, text_hash
 from tasks.workspace import SOURCES, Source, Workspace
 
 IdType = Literal["integer", "text"]
@@ -79,13 +79,16 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstri
 
 
 def waiting(workspace: Workspace, config: SourceConfig, run_date: date, at: datetime | None = None) -> list[Delivery]:
-    """Return the files that no night has accepted yet, each content once, ordered by source and hash.
+    """Return the files that no night has accepted yet, each content once, ordered by source and name.
 
+    A catalogue in the inbox that a night accepted and another one followed is delivered anew: it went back to what it was.
     Files that are still being written `at` an instant are none of them: those that `unfinished` tells of. Raises InputRefusedError
     where a configured pattern matches nothing, or one content is delivered as two sources.
     """
-    known = {delivery.sha256: delivery.source for delivery in accepted(workspace)}
-    found = []
+    taken = accepted(workspace)
+    before = {delivery.content_hash for delivery in taken}
+    known = {delivery.content_hash: delivery.source for delivery in taken}
+    found: dict[str, Delivery] = {}
     for source in SOURCES:
         for path in _files(workspace, config, source):
             if still_written(path, config.settle_seconds, config.require_sidecar, at):
@@ -94,12 +97,15 @@ def waiting(workspace: Workspace, config: SourceConfig, run_date: date, at: date
                 sha256 = file_hash(path)
             except FileNotFoundError:  # its producer took it away again, or gave it its name
                 continue
-            if sha256 not in known:
-                found.append(Delivery(source=source, sha256=sha256, name=path.name, first_night=run_date, path=str(path)))
+            delivery = Delivery(source=source, sha256=sha256, name=path.name, first_night=run_date, path=str(path))
+            if sha256 not in before:
+                found.setdefault(sha256, delivery)
+            elif path.is_relative_to(workspace.inbox(source)) and sha256 not in _still_current(taken, source, run_date):
+                found.setdefault(sha256, _anew(delivery))
             # The hash is the name of a delivery, so its rows can belong to one source only.
             if known.setdefault(sha256, source) != source:
                 raise InputRefusedError(str(path), f"{source}", f"the very content delivered as {known[sha256]}", "remove one of the two")
-    return sorted(found, key=order_of)
+    return sorted(found.values(), key=order_of)
 
 
 def unfinished(workspace: Workspace, config: SourceConfig, at: datetime) -> dict[str, str]:
@@ -109,15 +115,30 @@ def unfinished(workspace: Workspace, config: SourceConfig, at: datetime) -> dict
     return {name: reason for name, reason in reasons.items() if reason}
 
 
-def delivered_again(workspace: Workspace) -> Iterator[Path]:
-    """Yield the files in the inbox whose content an earlier night has accepted, and the hashes that lie beside such files."""
+def _still_current(taken: list[Delivery], source: Source, run_date: date | None) -> set[str]:
+    """Return the contents that would say nothing new: all interactions, and the catalogues of the newest night or of a date."""
+    of_source = [delivery for delivery in taken if delivery.source == source]
+    nights = {run_date, max((delivery.first_night for delivery in of_source), default=None)}
+    return {delivery.content_hash for delivery in of_source if source == "interactions" or delivery.first_night in nights}
+
+
+def _anew(delivery: Delivery) -> Delivery:
+    """Give bytes that a night accepted long ago a name of their own, so that both nights can be told apart and run again."""
+    own = text_hash(f"{delivery.sha256} anew in the night of {delivery.first_night}")
+    return delivery.model_copy(update={"sha256": own, "repeats": delivery.sha256})
+
+
+def delivered_again(workspace: Workspace, run_date: date | None = None) -> Iterator[Path]:
+    """Yield the files in the inbox that say nothing new after the night of a date, and the hashes that lie beside such files."""
+    taken = accepted(workspace)
     for source in SOURCES:
+        current = _still_current(taken, source, run_date)
         for path in _inbox_files(workspace, source):
             with suppress(FileNotFoundError):
-                if raw_note(workspace, source, file_hash(path)).is_file():
+                if file_hash(path) in current:
                     yield path
         for path in workspace.inbox(source).glob(f"*{SIDECAR}"):
-            if raw_note(workspace, source, promised_hash(path) or "none").is_file():
+            if promised_hash(path) in current:
                 yield path
 
 

@@ -17,10 +17,7 @@ CONTROL = "[\\x00-\\x1f\\x7f\u0080-\u009f]"
 
 
 def fit_rows(batch: pa.RecordBatch, limits: LimitsConfig) -> pa.RecordBatch:
-    """Return a batch of a raw schema in which rows with an overlong value, or a control character in an id, are malformed.
-
-    A line break in an id is a quote that was opened and closed rows later, more often than not: the rows between are told of.
-    """
+    """Return a batch of a raw schema in which rows with an overlong value, or a control character in an id, are malformed."""
     faults: dict[int, str] = {}
     for name in batch.schema.names[2:]:
         column, most = batch.column(name), limits.max_id_bytes if name in IDS else limits.max_text_bytes

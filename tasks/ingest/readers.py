@@ -22,7 +22,9 @@ from tasks.ingest.contract import match_columns, raw_schema
 from tasks.ingest.delivery import SourceConfig
 from tasks.ingest.fit_rows import fit_rows
 from tasks.ingest.normalised import json_text, normalised
+from tasks.ingest.open_quotes import breaks_line, never_closed, require_closed
 from tasks.ingest.parquet import parquet_batches
+from tasks.ingest.settled import require_ended
 from tasks.ingest.unpacked import unpacked
 from tasks.refusals import InputRefusedError
 
@@ -50,7 +52,9 @@ def read_batches(delivery: Delivery, config: SourceConfig) -> Iterator[pa.Record
     if path.stat().st_size == 0:
         raise InputRefusedError(str(path), "rows", "an empty file (0 bytes)", _away(path))
     if compression is None and kind != ".parquet" and config.require_final_newline:
-        _require_final_newline(path)
+        with path.open("rb") as stream:
+            stream.seek(-1, 2)
+            require_ended(path, stream.read(1))
     readers = {".parquet": parquet_batches, ".csv": _csv, ".tsv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl}
     rows = 0
     try:
@@ -76,18 +80,14 @@ def _away(path: Path) -> str:
     return f"repair it, or set it aside and run again: nightly run --on-bad-file set_aside (moves {path.name} to set_aside/)"
 
 
-def _require_final_newline(path: Path) -> None:
-    with path.open("rb") as stream:
-        stream.seek(-1, 2)
-        if stream.read(1) not in (b"\n", b"\r"):
-            hint = "deliver it again whole; where files never end in a newline: [source] require_final_newline = false"
-            raise InputRefusedError(str(path), "a newline after the last row", "none: the file may be cut short", hint)
-
-
 def _csv(path: Path, compression: str | None, delivery: Delivery, config: SourceConfig) -> Iterator[pa.RecordBatch]:
     broken: dict[int, str] = {}
+    torn: list[int] = []
 
     def keep(row: pyarrow.csv.InvalidRow) -> str:
+        if breaks_line(row.text):
+            torn.append(row.number - 1)
+            return "error"
         if len(broken) == config.limits.max_malformed_rows:
             return "error"
         broken[row.number - 1] = row.text[:LONGEST_MALFORMED]
@@ -103,17 +103,23 @@ def _csv(path: Path, compression: str | None, delivery: Delivery, config: Source
         column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, quoted_strings_can_be_null=True, null_values=[""]
     )
     last, last_value = 0, None
-    with unpacked(path, compression, config) as stream, _refusing_quietly(keep):
+    with unpacked(path, compression, config, whole=True) as stream, _refusing_quietly(keep):
         reading = pyarrow.csv.ReadOptions(use_threads=False, block_size=1 << 24)
-        for batch in pyarrow.csv.open_csv(stream, read_options=reading, parse_options=parsing, convert_options=as_text):
-            numbers = _numbers(last, batch.num_rows, broken)
-            if len(numbers):
-                last, last_value = int(numbers[-1]), batch.column(batch.num_columns - 1)[-1].as_py()
-            yield normalised(batch, numbers, columns, delivery)
+        try:
+            for batch in pyarrow.csv.open_csv(stream, read_options=reading, parse_options=parsing, convert_options=as_text):
+                numbers = _numbers(last, batch.num_rows, broken)
+                require_closed(path, delivery.source, batch, numbers, columns, delimiter)
+                if len(numbers):
+                    last, last_value = int(numbers[-1]), batch.column(batch.num_columns - 1)[-1].as_py()
+                yield normalised(batch, numbers, columns, delivery)
+        except pa.ArrowInvalid:
+            # A row that cannot be told into columns and has several lines: it holds those that a quote took in.
+            if torn:
+                raise never_closed(path, torn[0]) from None
+            raise
     # A quote that is never closed takes in all rows behind it, without an error: its value ends with the file's last line.
     if last_value and last_value.endswith(("\n", "\r")):
-        found = f"a quote opened in row {last:,} and never closed"
-        raise InputRefusedError(str(path), "quoted values that end", found, _away(path))
+        raise never_closed(path, last)
     if broken:
         yield _malformed(delivery, broken)
 
@@ -157,7 +163,7 @@ def _numbers(last: int, n_rows: int, broken: dict[int, str]) -> NDArray[np.int64
 def _jsonl(path: Path, compression: str | None, delivery: Delivery, config: SourceConfig) -> Iterator[pa.RecordBatch]:
     first = n_broken = 0
     names: set[str] = set()
-    with unpacked(path, compression, config) as stream:
+    with unpacked(path, compression, config, whole=True) as stream:
         for chunk in _chunks(stream):
             rows: dict[int, dict[str, Any]] = {}
             broken: dict[int, str] = {}

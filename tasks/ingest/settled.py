@@ -59,6 +59,13 @@ def require_promised(path: Path, sha256: str) -> None:
         raise InputRefusedError(str(path), f"sha256 {promised} (from {sidecar(path).name})", sha256, hint)
 
 
+def require_ended(path: Path, last_byte: bytes) -> None:
+    """Raise InputRefusedError for a text whose last line is not ended."""
+    if last_byte not in (b"\n", b"\r"):
+        hint = "deliver it again whole; where files never end in a newline: [source] require_final_newline = false"
+        raise InputRefusedError(str(path), "a newline after the last row", "none: the file may be cut short", hint)
+
+
 def require_unchanged(path: Path, sha256: str) -> None:
     """Raise InputRefusedError for a file that is no longer what it was when the night first looked: its producer is at work."""
     try:

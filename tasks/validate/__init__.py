@@ -13,7 +13,7 @@ from tasks.night import Night, Receipt
 from tasks.refusals import InputRefusedError
 from tasks.stage import Staged
 from tasks.validate.alarms import alarms, require_quiet
-from tasks.validate.deliveries import Fault, most_at_fault, most_repeated, require_ids_in_place, require_reconciled
+from tasks.validate.deliveries import Fault, most_at_fault, most_repeated, require_ids_in_place, require_reconciled, require_times_as_before
 from tasks.validate.expectations import Outcome, run_suites
 from tasks.validate.suites import ValidateConfig, profile_suite, sample_suite
 from tasks.warehouse import WarehouseConfig, open_warehouse
@@ -50,11 +50,12 @@ def validate(night: Night, delivered: Delivered, staged: Staged, config: Validat
     Raises InputRefusedError that names the delivery most at fault and what to do about it.
     """
     docs = night.staging / "data_docs"
-    profile = profile_suite(config, has_times=delivered.has_times)
+    profile = profile_suite(config)
     sample = sample_suite(config, has_times=delivered.has_times, known_until=night.known_until)
     with open_warehouse(night, limits) as warehouse:
         require_reconciled(warehouse)
         require_ids_in_place(warehouse, config)
+        require_times_as_before(warehouse)
         tables = [(suite, warehouse.arrow(suite.relation, **suite.parameters)) for suite in (profile, sample)]
         rejection = most_at_fault(warehouse)
         raised = alarms(warehouse, staged, night.run_date, config)

@@ -1,4 +1,4 @@
-"""Which delivery is at fault: rows that went missing, ids in the wrong column, and the rule that refused most."""
+"""Which delivery is at fault: rows that went missing, ids in the wrong column, the first times, and the rule that refused most."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HINTS = {
     "item_id_conflict": "deliver each item once in a file",
     "event_id_conflict": "give each event an event_id of its own, or drop the column: [source.ignore] interactions",
     "event_type_unknown": "list the event types in [events.weights], or ask the producer what they mean",
-    "occurred_at_missing": "deliver a time with every interaction",
+    "occurred_at_missing": "deliver a time with every interaction: once one has a time, all need one",
     "occurred_at_without_zone": _ZONE,
     "occurred_at_unreadable": _UNREADABLE_TIME,
     "occurred_at_missing_hour": _CLOCK_CHANGE,
@@ -74,6 +74,17 @@ def require_ids_in_place(warehouse: Warehouse, config: ValidateConfig) -> None:
             "if the ids are right: [validation] swapped_margin = 1"
         )
         raise InputRefusedError(f"interactions/{row['name']}", "known users in user_id and known items in item_id", found, hint)
+
+
+def require_times_as_before(warehouse: Warehouse) -> None:
+    """Raise InputRefusedError for a new delivery whose times would turn all that earlier ones brought into rows without one."""
+    for row in warehouse.rows("checks.first_times"):
+        expected = f"interactions without times, as the {row['earlier_rows']:,} delivered before: with times all of those would be rejected"
+        hint = (
+            "to go on without times: [source.ignore] interactions, with the name of that column in the file; to go on with them: start a "
+            "new workspace (nightly init) with the history delivered again, each row with its time"
+        )
+        raise InputRefusedError(f"interactions/{row['name']}", expected, f"{row['rows_with_time']:,} rows with a time", hint)
 
 
 def most_at_fault(warehouse: Warehouse) -> Fault | None:

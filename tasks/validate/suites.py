@@ -27,9 +27,6 @@ class ValidateConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docst
     max_duplicate_share: float = Field(1.0, ge=0, le=1)
     """Largest share of the rows of one new delivery that may have been delivered before; 1 welcomes exports that repeat everything."""
 
-    max_missing_time_share: float = Field(0.0, ge=0, le=1)
-    """Largest share of interactions without a time, once any interaction carries one."""
-
     min_known_item_share: float = Field(0.5, ge=0, le=1)
     """Smallest share of interactions whose item is in the catalogue, once there is one; an outdated catalogue empties the lists."""
 
@@ -93,16 +90,12 @@ ASK = "read data_docs/index.html, then ask the producer of the delivery"
 LATER = "deliver more, or lower [validation] {setting}"
 
 
-def profile_suite(config: ValidateConfig, *, has_times: bool) -> Suite:
+def profile_suite(config: ValidateConfig) -> Suite:
     """Return what must hold of the night as a whole; the likeliest cause stands first, since its failure explains the others."""
     shares = [
         _at_most("worst_rejected_share", config.max_rejected_share, "rejected rows in a new delivery", "max_rejected_share"),
         _at_most("worst_duplicate_share", config.max_duplicate_share, "repeated rows in a new delivery", "max_duplicate_share"),
     ]
-    if has_times:
-        shares.append(
-            _at_most("missing_time_share", config.max_missing_time_share, "interactions without a time", "max_missing_time_share")
-        )
     counts = [
         _at_least("interactions", config.min_interactions, "min_interactions"),
         _at_least("users", config.min_users, "min_users"),

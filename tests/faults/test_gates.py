@@ -249,11 +249,43 @@ def test_noise_alone_is_no_rot(seed):
 @pytest.mark.fault("C12")
 def test_a_fall_over_weeks_is_seen_without_pinned_models():
     """Where nothing is pinned, a night far below the best of the last 28 is refused, though the band has sunk with the others."""
-    sinking = tuple(0.1 * (0.99**night + 0.0005 * (-1) ** night) for night in range(28))
-    tonight = Interval(0.074, 0.072, 0.076, 9000)
+    sinking = tuple(0.1 * (0.994**night + 0.0005 * (-1) ** night) for night in range(28))
+    tonight = Interval(0.084, 0.082, 0.086, 9000)
     held = decide(replace(GOOD, trailing_ndcg=sinking, ndcg=tonight, champion=None), CONFIG)
     assert failed(held) == ["best_night"]
     assert decide(replace(GOOD, trailing_ndcg=sinking, ndcg=tonight, champion=None), CONFIG.model_copy(update={"max_rot": 1})).publish
+
+
+@pytest.mark.fault("C12")
+@pytest.mark.parametrize(("level", "rules"), [(0.29, set()), (0.26, {"best_night"}), (0.21, {"best_night", "trailing_band"})])
+def test_one_step_up_blinds_no_rule_to_what_comes_after(level, rules):
+    """Fourteen nights after a better model came, a night that falls back is refused: the step is no noise, and two levels are no band."""
+    noise = np.random.default_rng(0).normal(0, 0.003, 28)
+    trail = tuple(np.repeat([0.2, 0.3], 14) + noise)
+    verdict = decide(replace(GOOD, trailing_ndcg=trail, ndcg=Interval(level, level - 0.006, level + 0.006, 9000)), CONFIG)
+    assert set(failed(verdict)) == rules
+
+
+@pytest.mark.fault("C12")
+@pytest.mark.parametrize("odd", [0.1, 0.4])
+def test_one_odd_night_neither_blinds_the_best_of_late_nor_becomes_it(odd):
+    """A night far off among steady ones lets no bad night pass after it, and holds no good one."""
+    trail = (*(0.3 + np.random.default_rng(0).normal(0, 0.003, 27)), odd)
+    for shift in range(0, 28, 9):
+        seen = (*trail[shift:], *trail[:shift])
+        nights = [replace(GOOD, trailing_ndcg=seen, ndcg=Interval(level, level - 0.006, level + 0.006, 9000)) for level in (0.3, 0.26)]
+        assert [("best_night" in failed(decide(night, CONFIG))) for night in nights] == [False, True]
+
+
+@pytest.mark.fault("C12")
+def test_the_rhythm_of_a_week_is_no_rot():
+    """Weekends 15 % above the other days never make these look rotten, however well each night is known."""
+    noise = np.exp(np.random.default_rng(0).normal(0, 0.01, 84))
+    nights = np.where(np.arange(84) % 7 >= 5, 0.345, 0.3) * noise
+    for night in range(28, 84):
+        tonight = Interval(nights[night], nights[night] - 0.006, nights[night] + 0.006, 9000)
+        verdict = decide(replace(GOOD, trailing_ndcg=tuple(nights[night - 28 : night]), ndcg=tonight), CONFIG)
+        assert verdict.publish, verdict.reason
 
 
 def slices_of(ours: NDArray[np.float64], theirs: NDArray[np.float64], segment: NDArray[np.intp], names: tuple[str, ...]) -> Evidence:

@@ -394,7 +394,7 @@ def test_a_night_without_a_new_delivery_says_so(tmp_path):
 @pytest.mark.fault("B8")
 def test_of_nothing_every_expectation_but_the_row_count_holds(tmp_path):
     """That is why each suite counts rows: without the count an empty night would be perfect."""
-    suites = [profile_suite(ValidateConfig(), has_times=True), sample_suite(ValidateConfig(), has_times=True, known_until=midnight(MONDAY))]
+    suites = [profile_suite(ValidateConfig()), sample_suite(ValidateConfig(), has_times=True, known_until=midnight(MONDAY))]
     assert all(any(expected.kind.startswith("ExpectTableRowCount") for expected in suite.expected) for suite in suites)
     columns = {"delivery": pa.string(), "row_number": pa.int64(), "user_id": pa.string(), "item_id": pa.string()}
     columns |= {"occurred_at": pa.timestamp("us"), "event_type": pa.string(), "value": pa.float64()}

@@ -315,7 +315,7 @@ def test_a_day_delivered_again_in_other_clothes_counts_once(deliver, accepted):
 
 
 STRANGE = {
-    "newline": ('"1\n2"', 1),
+    "tab": ("1\t2", 1),
     "escape": ("1\x1b[31m", 1),
     "nul": ("1\x002", 1),
     "next line": ("8\u00858", 1),
@@ -440,6 +440,66 @@ def test_a_message_shows_control_characters_and_sends_none(deliver, refused):
     assert "\\x1b[31mred\\u202e" in message
 
 
+def with_quote(lines, column, opened=20, closed=None):
+    """Return lines in which a quote opens before a column of one row and, if it ever does, closes behind that column rows later."""
+    changed = [line.split(",") for line in lines]
+    changed[opened][column] = '"' + changed[opened][column]
+    if closed:
+        changed[closed][column] += '"'
+    return "".join(",".join(fields) + "\n" for fields in changed)
+
+
+@pytest.mark.fault("B1")
+@pytest.mark.parametrize("closed", [None, 21, 50])
+@pytest.mark.parametrize("column", range(6))
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_a_quote_that_takes_in_rows_refuses_the_file(deliver, refused, column, closed, ends):
+    """Whichever column it opens in and wherever it closes, the rows between would be one row or none: the row it opened in is named."""
+    deliver("day.csv", (CSV + with_quote(EVENTS, column, closed=closed)).replace("\n", ends))
+    refusal = refused()
+    assert "a quote opened in row 21" in refusal.found
+    assert "set_aside" in refusal.next_step
+
+
+ITEMS = [f"i{item},title {item},red" for item in range(60)]
+
+
+@pytest.mark.fault("B1")
+@pytest.mark.parametrize("column", range(3))
+@pytest.mark.parametrize("closed", [None, 21, 50])
+def test_a_quote_that_takes_in_rows_of_a_catalogue_refuses_the_file(deliver, refused, column, closed):
+    """Titles and attributes may have lines, but no lines that are items."""
+    deliver("items.csv", "item_id,title,colour\n" + with_quote(ITEMS, column, closed=closed), source="items")
+    assert refused().where.endswith("items.csv")
+
+
+@pytest.mark.fault("B1")
+@pytest.mark.parametrize(
+    "text", ["two\nlines", "soft, warm\nred, long", "a\nb, c\nd, e\n\n", "\n", "Sizes:\nS,M\nL,XL\n", "one\r\ntwo, three"]
+)
+def test_a_title_of_several_lines_is_a_title(night, deliver, stage_inbox, text):
+    """Its lines have neither the columns nor the ids of items, whatever commas they hold."""
+    deliver("day.csv", CSV + EVENTS[0] + "\n")
+    deliver("items.csv", f'item_id,title\ni0,"{text}"\n' + "".join(f"i{item},title\n" for item in range(1, 60)), source="items")
+    stage_inbox()
+    with open_warehouse(night()) as warehouse:
+        titles = {row["item_id"]: row["title"] for row in warehouse.table("staging.items").to_pylist()}
+    assert titles["i0"] == (text.strip() or None)
+    assert len(titles) == 60
+
+
+@pytest.mark.fault("B1")
+@pytest.mark.parametrize("kind", ["day.csv", "day.jsonl"])
+@pytest.mark.parametrize("packed", ["gz", "zst"])
+def test_a_packed_text_cut_in_its_last_line_is_refused(deliver, refused, accepted, kind, packed):
+    """What was cut short before it was packed is packed soundly."""
+    cut = GOOD[kind][:-2] if kind == "day.csv" else GOOD[kind][:-1]
+    content = gzip.compress(cut, mtime=0) if packed == "gz" else pa.compress(cut, "zstd", asbytes=True)
+    deliver(f"{kind}.{packed}", content)
+    assert refused().found == "none: the file may be cut short"
+    assert accepted(columns="user_id, item_id", require_final_newline=False)
+
+
 def at_age(path, seconds):
     """Return the instant at which a file will have rested for some seconds."""
     return datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None) + timedelta(seconds=seconds)
@@ -481,7 +541,7 @@ def test_a_sidecar_is_believed_over_the_file(deliver, accepted, refused, workspa
     side.write_text(f"{file_hash(path)}  day.csv\n")
     assert accepted(columns="user_id, item_id") == [(1, 2), (3, 4)]
     (workspace.raw / "interactions").mkdir(parents=True, exist_ok=True)
-    (workspace.raw / "interactions" / f"{file_hash(path)}.json").write_text("{}")
+    (workspace.raw / "interactions" / f"{file_hash(path)}.json").write_text('{"name": "day.csv", "first_night": "2026-01-05"}')
     assert {found.name for found in delivered_again(workspace)} == {"day.csv", "day.csv.sha256"}
 
 

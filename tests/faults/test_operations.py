@@ -443,7 +443,7 @@ def test_a_rollback_cut_off_anywhere_leaves_latest_to_the_next_start(
 ) -> None:
     at, turn = 1, (day(0), day(3))
     while failing(lambda to=turn[at % 2]: roll_back(shop.root, to, noon(4), as_json=True), at):  # type: ignore[misc]
-        recover(shop)
+        recover(shop, noon(4))
         current = shop.current()
         assert current is not None
         assert contents(shop.root, "latest") == {f"latest/{name}.parquet": table["sha256"] for name, table in current["tables"].items()}

@@ -56,6 +56,7 @@ def test_popularity_is_served_once_the_last_good_table_is_too_old(served):
 def test_good_models_are_served_however_old_the_last_good_table_is(served):
     gated = gate(served(30), evaluated(), GateConfig(popularity_after_days=3))
     assert (gated.publish, gated.speaker, gated.last_resort, gated.ndcg) == (True, None, False, GOOD.ndcg.value)
+    assert all(check.passed for check in gated.checks), "an old table is no fault of the night that replaces it"
 
 
 @pytest.mark.fault("C13")

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import gzip
+import json
 from datetime import date, timedelta
 
 import pytest
 
 from tasks.ingest import ingest, keep
-from tasks.ingest.delivery import SourceConfig
+from tasks.ingest.delivery import SourceConfig, waiting
 from tasks.ingest.volume import VolumeConfig
 from tasks.night import Receipt
 from tasks.refusals import InputRefusedError
@@ -81,6 +82,80 @@ def test_the_same_content_under_another_name_is_loaded_once(load, night, deliver
     deliver("day_again.csv", CSV)
     assert load(night(MONDAY + timedelta(days=1))).relations["raw.interactions"] == 2
     assert not list(workspace.inbox("interactions").iterdir())
+
+
+RED, BLUE = "item_id,colour\n2,red\n", "item_id,colour\n2,blue\n"
+
+
+def colour(night):
+    """Return what the staged catalogue says of item 2."""
+    with open_warehouse(night) as warehouse:
+        (item,) = warehouse.table("staging.items").to_pylist()
+    return json.loads(item["attributes"])["colour"]
+
+
+@pytest.mark.fault("B4")
+def test_a_catalogue_that_goes_back_to_what_it_was_is_taken_in_again(load, night, deliver, workspace):
+    """Red, then blue, then the very bytes of red, day by day: each night has its own, and each file leaves the inbox once it counts."""
+    deliver("day.csv", CSV)
+    colours = []
+    for number, content in enumerate([RED, BLUE, RED, RED, BLUE, RED]):
+        at = night(MONDAY + timedelta(days=number))
+        path = deliver("items.csv", content, source="items")
+        load(at)
+        assert not path.exists()
+        colours.append(colour(at))
+    assert colours == ["red", "blue", "red", "red", "blue", "red"]
+    # Red twice in a row is one delivery.
+    assert len(list((workspace.raw / "items").glob("*.json"))) == 5
+
+
+@pytest.mark.fault("B4")
+def test_a_night_that_took_a_catalogue_in_again_is_the_same_night_when_run_again(load, night, deliver, workspace):
+    """The file that came back is a delivery of its own before it is kept and after, and nothing waits any more."""
+    deliver("day.csv", CSV)
+    for number, content in enumerate([RED, BLUE]):
+        deliver("items.csv", content, source="items")
+        load(night(MONDAY + timedelta(days=number)))
+    wednesday = MONDAY + timedelta(days=2)
+    deliver("items.csv", RED, source="items")
+    deliver("items (copy).csv", RED, source="items")
+    (back,) = waiting(workspace, SourceConfig(), wednesday)
+    load(night(wednesday))
+    assert not list(workspace.inbox("items").iterdir())
+    deliver("items.csv", RED, source="items")
+    assert not waiting(workspace, SourceConfig(), wednesday)
+    again = load(night(wednesday))
+    assert back.sha256 in {delivery.sha256 for delivery in again.deliveries if delivery.path is None}
+    assert colour(night(wednesday)) == "red"
+    assert not list(workspace.inbox("items").iterdir())
+
+
+@pytest.mark.fault("B4")
+def test_old_catalogues_in_a_folder_that_is_only_read_are_not_taken_in_again(load, night, deliver, tmp_path):
+    """Files outside the inbox stay where they are: each would follow the other for ever."""
+    deliver("day.csv", CSV)
+    (tmp_path / "1.csv").write_text(RED)
+    files = {"items": [str(tmp_path / "*.csv")]}
+    load(night(), files=files)
+    (tmp_path / "2.csv").write_text(BLUE)
+    for number in (1, 2):
+        delivered = load(night(MONDAY + timedelta(days=number)), files=files)
+        assert len([delivery for delivery in delivered.deliveries if delivery.source == "items"]) == 2
+    assert colour(night()) == "blue"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_the_catalogues_of_one_night_the_one_with_the_last_name_wins(load, night, deliver, workspace, seed):
+    """Names hold dates, hashes hold nothing; kept or rebuilt, the order is the same."""
+    deliver("day.csv", CSV)
+    for day in (3, 1, 2):
+        deliver(f"items-2026-01-0{day}.csv", f"item_id,colour\n2,colour of {day} {seed}\n", source="items")
+    load()
+    assert colour(night()) == f"colour of 3 {seed}"
+    workspace.warehouse.unlink()
+    load()
+    assert colour(night()) == f"colour of 3 {seed}"
 
 
 def test_the_same_content_as_two_sources_is_refused(load, deliver):

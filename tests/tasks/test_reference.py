@@ -11,6 +11,7 @@ from models.evidence import GateConfig
 from models.holdout import DAY
 from models.verdict import decide
 from tasks import reference
+from tasks.judging import JudgingConfig, NoScoresError
 from tasks.reference import judge_reference
 from tasks.storage import write_json
 from tests.models.test_holdout import table
@@ -71,3 +72,27 @@ def test_a_damaged_set_of_pinned_models_is_never_loaded(asked, night, monkeypatc
     pinned = judge_reference(night(), None, None, np.arange(3), 10, None, by_days=True)
     assert not len(pinned.ndcg)
     assert pinned.why_not.startswith("models/pinned is not what it was (expected one hash; found another); remove reference.json")
+
+
+def test_a_night_can_do_without_pinned_models(asked, night):
+    """With `max_reference_users = 0` nobody is asked, and the gate says that this was wanted."""
+    asked("1970-01-02T23:59:59Z", by_days=True)
+    known = SimpleNamespace(events=EVENTS, holdout=LAST_OF_EACH, n_users=3, segments=SimpleNamespace(bounds=BOUNDS))
+    pinned = judge_reference(night(), known, None, np.arange(3), 10, JudgingConfig(max_reference_users=0), by_days=True)
+    assert (len(pinned.users), pinned.why_not) == (0, "[judging] max_reference_users = 0 does without them")
+
+
+def test_pinned_models_that_say_nothing_hold_no_night(asked, night, monkeypatch):
+    """Their scores being no numbers is no fault of tonight's models: they are not compared, and the way on is said."""
+    asked("1970-01-02T23:59:59Z", by_days=True)
+    monkeypatch.setattr(reference, "earlier_models", lambda *_: [])
+    monkeypatch.setattr(reference, "Blend", SimpleNamespace(from_json=lambda _: None))
+
+    def silent(*_):
+        raise NoScoresError("what a model says", "finite scores", "ease: scores must be finite", "leave it out")
+
+    monkeypatch.setattr(reference, "rank", silent)
+    (night().workspace.models / "pinned" / "blend.json").write_text("{}")
+    known = SimpleNamespace(events=EVENTS, holdout=LAST_OF_EACH, n_users=3, segments=SimpleNamespace(bounds=BOUNDS))
+    pinned = judge_reference(night(), known, None, np.arange(3), 10, JudgingConfig(), by_days=True)
+    assert (len(pinned.users), pinned.why_not) == (0, "ease: scores must be finite; remove reference.json to pin the next published set")

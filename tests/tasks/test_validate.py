@@ -182,3 +182,42 @@ def test_rows_that_went_missing_are_refused(night, deliver, stage_inbox):
         warehouse.execute("update staging.volumes set accepted = accepted - 1")
     with pytest.raises(InputRefusedError, match=r"interactions/day\.csv: expected 120 rows, as read from the file; found 119"):
         validate(night(), delivered, staged, ValidateConfig(), WarehouseConfig())
+
+
+def without_times(rows: list[str]) -> str:
+    """Return a file of these rows in which nobody says when."""
+    return "user_id,item_id\n" + "".join(",".join(row.split(",")[:2]) + "\n" for row in rows)
+
+
+@pytest.mark.fault("B6")
+def test_the_first_times_do_not_throw_the_history_away(judge, night, deliver):
+    """One row with a time would reject all that earlier nights learned from: the delivery is refused, and both ways on are named."""
+    deliver("monday.csv", without_times(day()))
+    judge()
+    deliver("tuesday.csv", csv(day(n_users=1, when="2026-01-06T10:00:00Z")))
+    with pytest.raises(InputRefusedError) as refused:
+        judge(night(date(2026, 1, 6)))
+    assert refused.value.where == "interactions/tuesday.csv"
+    assert "the 120 delivered before" in refused.value.expected
+    assert refused.value.found == "4 rows with a time"
+    assert "[source.ignore] interactions" in refused.value.next_step
+    assert "new workspace" in refused.value.next_step
+
+
+@pytest.mark.fault("B6")
+def test_a_column_of_times_that_is_ignored_leaves_the_history_as_it_is(judge, night, deliver):
+    """The way on that the refusal names: what the column says is kept, and nothing is dated by it."""
+    deliver("monday.csv", without_times(day()))
+    judge()
+    deliver("tuesday.csv", csv(day(prefix="new", when="2026-01-06T10:00:00Z")))
+    assert judge(night(date(2026, 1, 6)), source={"ignore": {"interactions": ["occurred_at"]}}).metrics["interactions"] == 240
+
+
+@pytest.mark.fault("B6")
+def test_a_delivery_without_times_is_refused_once_there_are_some(judge, night, deliver):
+    """The other way round: every row of it is rejected by name."""
+    deliver("monday.csv", csv(day()))
+    judge()
+    deliver("tuesday.csv", without_times(day()))
+    with pytest.raises(InputRefusedError, match=r"tuesday\.csv: .*120 of 120 rows rejected by occurred_at_missing.*all need one"):
+        judge(night(date(2026, 1, 6)))
