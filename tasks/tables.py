@@ -177,7 +177,7 @@ TABLES: dict[str, Table] = {
                 Column(
                     "delivery",
                     "string",
-                    "Names the delivery under raw/: the sha256 of its bytes, or of them and the night where a catalogue came again.",
+                    "Names the delivery under raw/: the sha256 of its bytes, and of the night where they came again.",
                 ),
                 Column("row_number", "int64", "Place in the file, the first row after the header being 1; 0 for a whole file."),
                 Column("rule", "string", "The first rule the row broke."),

@@ -43,7 +43,7 @@ ROWS = (
     Row(
         "A12",
         "The warehouse file, its log or a small file of ours is damaged",
-        "The warehouse moves to `.history/damaged-...`, is rebuilt from `raw/`, and the night goes on; of others, exit 6: which, and what to do.",
+        "The warehouse moves to `.history/damaged-...`, is rebuilt from `raw/`, and the night goes on. Else exit 6, naming the file.",
     ),
     Row("A13", "A model file is damaged", "The set is refused by its hash before it is used; the message names an intact one."),
     Row(
