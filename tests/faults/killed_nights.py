@@ -87,6 +87,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scratch", type=Path, help="where the copies go; default: a temporary folder")
     given = parser.parse_args()
+    if given.scratch:
+        given.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=given.scratch, prefix="killed-nights-") as scratch:
         results = killed_nights(given.workspace.resolve(), given.run_date, given.rounds, given.seed, Path(scratch))
     killed, same = sum(result.killed for result in results), sum(result.same_bytes for result in results)

@@ -6,7 +6,7 @@ import errno
 import json
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +24,14 @@ from tests.faults.readers import View, what_readers_see
 from tests.faults.tiny_night import day, deliver, rolled_back, run
 
 NOON = datetime.fromisoformat("2026-01-08T12:00:00")
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """Hear Ctrl-C also where the tests run in the background of a shell, which has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
