@@ -42,9 +42,11 @@ typed as (
     inner join staging.nights as nights using (delivery)
 ),
 
-ruled as (
+ruled as materialized (
     select
         *,
+        {'user': user_id, 'item': item_id, 'at': occurred_at, 'type': event_type, 'value': value} as content,
+        if(event_id is null, hash(content), hash(event_id)) as likeness,
         case
             when is_malformed then 'malformed_row'
             when delivered_user_id is null then 'user_id_missing'
@@ -63,22 +65,45 @@ ruled as (
     from typed
 ),
 
+-- Most events have no copy: only those that are alike in a hash are told apart by what they hold.
+alike as (
+    select likeness
+    from ruled
+    where rule is null
+    group by likeness
+    having count(*) > 1
+),
+
 told_apart as (
     select
         *,
-        {'user': user_id, 'item': item_id, 'at': occurred_at, 'type': event_type, 'value': value} as content,
-        first_value(content) over (partition by rule is null, event_id order by sequence, row_number) as first_content,
-        row_number() over (
-            partition by rule is null, event_id, if(event_id is null, content, null)
-            order by sequence, row_number
-        ) as copy
+        1 as copy,
+        false as is_conflict
     from ruled
+    where rule is not null
+    union all
+    select
+        *,
+        1 as copy,
+        false as is_conflict
+    from ruled
+    anti join alike using (likeness)
+    where rule is null
+    union all
+    select
+        *,
+        row_number() over (partition by event_id, if(event_id is null, content, null) order by sequence, row_number) as copy,
+        event_id is not null
+        and content <> first_value(content) over (partition by event_id order by sequence, row_number) as is_conflict
+    from ruled
+    semi join alike using (likeness)
+    where rule is null
 ),
 
 judged as (
     select
         *,
-        coalesce(rule, if(copy > 1 and event_id is not null and content <> first_content, 'event_id_conflict', null)) as broken_rule
+        coalesce(rule, if(is_conflict, 'event_id_conflict', null)) as broken_rule
     from told_apart
 )
 

@@ -29,6 +29,7 @@ from tasks.ingest.settled import require_promised, require_unchanged
 from tasks.ingest.volume import VolumeConfig, volume_band
 from tasks.intact import fault_of
 from tasks.night import Night, Receipt
+from tasks.preload import preload
 from tasks.refusals import InputRefusedError, StorageError
 from tasks.storage import file_hash, link_file, move, remove, sync_file, write_json
 from tasks.warehouse import Warehouse, WarehouseConfig, open_warehouse
@@ -79,6 +80,7 @@ def ingest(
         raise InputRefusedError(str(folder), "a first delivery of interactions", found, hint)
     rows = {delivery.sha256: _rows(night, delivery) for delivery in deliveries}
     _check_volume(night, new, earlier, rows, volume, allow_volume)
+    preload("great_expectations")  # the step after next needs it, and it takes seconds to load
     with open_warehouse(night, limits) as warehouse:
         relations = {f"raw.{name}": _load(warehouse, night, name, deliveries) for name in SOURCES}
         warehouse.replace("raw.deliveries", _delivery_table(night, deliveries, rows))

@@ -14,6 +14,7 @@ from tasks.ingest.contract import match_columns
 from tasks.ingest.delivery import SourceConfig
 from tasks.ingest.limits import LimitsConfig
 from tasks.ingest.normalised import json_text, normalised
+from tasks.ingest.spelled_times import spelled_times
 from tasks.refusals import InputRefusedError
 
 BATCH_ROWS = 1 << 18
@@ -100,4 +101,4 @@ def _as_text(column: pa.Array) -> pa.Array:
         return column.dictionary_decode()
     if pa.types.is_nested(column.type):
         return pa.array([json_text(value) for value in column.to_pylist()], pa.string())
-    return column.cast(pa.string())
+    return spelled_times(column) if pa.types.is_timestamp(column.type) else column.cast(pa.string())
