@@ -32,7 +32,7 @@ UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate
 PRINT_EXTRA := import sys, tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	print(*project["optional-dependencies"][sys.argv[1]], sep="\n")
 
-.PHONY: help python setup demo test test-slow check lint format bench-quality lock clean
+.PHONY: help python setup demo test test-slow check lint format bench bench-quality lock clean
 
 help: ## list these targets
 	@echo "make TARGET, where TARGET is one of"
@@ -73,6 +73,12 @@ format: setup ## put the code into shape: formatting, import order, safe fixes
 	@echo "==> Formatting"
 	@$(BIN)/ruff check --quiet --fix-only $(CODE)
 	@$(BIN)/ruff format --quiet $(CODE)
+
+bench: setup .venv/bench/.rivals ## how fast: ranking beside libraries, nights beside a script; DATA=folder of data sets
+	@echo "==> Ranking 100,000 users"
+	@$(BIN)/python -m benchmarks.scoring --rivals-python .venv/bench/bin/python
+	@echo "==> Whole nights (benchmarks/README.md says how)"
+	@$(BIN)/python -m benchmarks.speed $(if $(DATA),--data "$(DATA)") $(ARGUMENTS)
 
 bench-quality: setup .venv/bench/.rivals ## judge the published lists beside rivals; DATA=folder of data sets, ARGUMENTS=--help
 	@echo "==> Judging the published lists (benchmarks/README.md says how)"

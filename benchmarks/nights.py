@@ -69,19 +69,27 @@ def deliver(workspace: Path, run_date: date, **sources: pd.DataFrame | None) -> 
 
 def run(workspace: Path, run_date: date, settings: Mapping[str, str], code: Path = HERE) -> Night:
     """Run one night with the default configuration but for `settings` (NIGHTLY__... variables), and measure the whole process."""
-    measured = workspace / ".measured.json"
-    inner = [sys.executable, "-m", "flows.cli", "run", "--workspace", str(workspace), "--run-date", str(run_date), "--json"]
-    command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("measured.py")), str(measured), *inner]
-    around = os.environ.items()  # noqa: TID251  # a night is the default night whatever is set around the bench
-    own = {name: value for name, value in around if not name.startswith("NIGHTLY__") and name != "PREFECT_API_URL"}
-    finished = subprocess.run(command, cwd=code, env={**own, **settings}, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "flows.cli", "run", "--workspace", str(workspace), "--run-date", str(run_date), "--json"]
+    finished, seconds, peak_bytes = measured(command, workspace, settings, code)
     (workspace / "night.log").write_text(finished.stderr)
     try:
         ending = json.loads(finished.stdout)
     except json.JSONDecodeError:
         ending = {"ending": "failed", "reason": (finished.stderr.strip().splitlines() or ["no output"])[-1]}
-    cost = json.loads(measured.read_text())
-    return Night(workspace, run_date, ending, cost["seconds"], cost["peak_bytes"])
+    return Night(workspace, run_date, ending, seconds, peak_bytes)
+
+
+def measured(
+    command: list[str], folder: Path, settings: Mapping[str, str] | None = None, code: Path = HERE
+) -> tuple[subprocess.CompletedProcess[str], float, int]:
+    """Run a process with only these NIGHTLY__ settings; return how it ended, its seconds and its peak memory. `folder` takes a note."""
+    note = folder / ".measured.json"
+    around = os.environ.items()  # noqa: TID251  # a night is the default night whatever is set around the bench
+    own = {name: value for name, value in around if not name.startswith("NIGHTLY__") and name != "PREFECT_API_URL"}
+    outer = [sys.executable, "-I", "-S", str(Path(__file__).with_name("measured.py")), str(note), *command]
+    finished = subprocess.run(outer, cwd=code, env={**own, **(settings or {})}, capture_output=True, text=True, check=False)
+    cost = json.loads(note.read_text())
+    return finished, cost["seconds"], cost["peak_bytes"]
 
 
 def places(table: pd.DataFrame, user_ids: NDArray[np.generic], item_ids: NDArray[np.generic]) -> NDArray[np.int32]:

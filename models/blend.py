@@ -100,9 +100,16 @@ class Blend:
         voices = np.left_shift(1, np.arange(len(block.item_speaks))) @ block.item_speaks
         _, first, group = np.unique(voices, return_index=True, return_inverse=True)
         of_user = np.where(block.user_speaks.T, weights, 0)
-        heard = of_user @ block.item_speaks[:, first].astype(np.float64)
-        silence = of_user.sum(axis=1, keepdims=True) - heard
-        return np.where(heard > 0, heard + (1 - self.redistributed) * silence, np.inf), group
+        return self.counted(of_user, block.item_speaks[:, first]), group
+
+    def counted(self, weights: NDArray[np.float64], speaks: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Add up the weights that count for each user and group of items, infinity where no model speaks; (block, groups).
+
+        weights (block, models) are zero where a model does not speak to a user; speaks (models, groups) says which speak of a group.
+        """
+        heard = weights @ speaks.astype(np.float64)
+        silence = weights.sum(axis=1, keepdims=True) - heard
+        return np.where(heard > 0, heard + (1 - self.redistributed) * silence, np.inf)
 
 
 def _of_items(of_groups: NDArray[np.generic], group: NDArray[np.intp]) -> NDArray[np.generic]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.products import DotProduct, ItemVectors
 from models.scorer import Scorer, UserBlock
 from models.top_k import ScoreError
 
@@ -16,6 +19,19 @@ CELLS_AT_ONCE = 1 << 17
 
 LEAST_SPREAD = 4 * float(np.finfo(np.float32).eps)
 """Deviation, as a share of the mean, up to which scores differ by float32 rounding alone."""
+
+
+class Said(NamedTuple):
+    """What a model says to a block: vectors of the users (block, width), of a model that is a product, or scores (block, items).
+
+    `mean` and `deviation` (block,) are those of its scores over the items it knows; `speaks` (block,) says to whom it has anything to say.
+    """
+
+    vectors: NDArray[np.float32] | None
+    scores: NDArray[np.float32] | None
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    speaks: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -40,45 +56,60 @@ class BlockScores:
         return self.user_speaks[model][:, None] & self.item_speaks[model]
 
 
-def score_block(scorers: Sequence[Scorer], users: UserBlock) -> BlockScores:
-    """Let every model score a block of users over the whole catalogue, and bring the scores to one scale."""
-    item_speaks = np.stack([scorer.knows_item for scorer in scorers])
-    z = np.empty((len(scorers), len(users), item_speaks.shape[1]), np.float32)
-    deviation = np.empty(z.shape[:2], np.float32)
-    user_speaks = np.empty(z.shape[:2], np.bool_)
-    for model, scorer in enumerate(scorers):
-        try:
-            z[model], deviation[model], user_speaks[model] = standardise(scorer.score(users), item_speaks[model], scorer.knows_user(users))
-        except ScoreError as error:
-            raise ScoreError(f"{scorer.name}: {error}") from error
-    return BlockScores(z, deviation, user_speaks, item_speaks)
+class Panel:
+    """Models that are asked about the same users, block after block; what can be known of their items beforehand is worked out once."""
+
+    def __init__(self, scorers: Sequence[Scorer]) -> None:
+        self.scorers = scorers
+        self.item_speaks = np.stack([scorer.knows_item for scorer in scorers])
+        self.products = [(scorer, ItemVectors.of(scorer)) if isinstance(scorer, DotProduct) else None for scorer in scorers]
+
+    def score(self, users: UserBlock) -> BlockScores:
+        """Let every model score a block of users over the whole catalogue, and bring the scores to one scale."""
+        z = np.empty((len(self.scorers), len(users), self.item_speaks.shape[1]), np.float32)
+        deviation = np.empty(z.shape[:2], np.float32)
+        user_speaks = np.empty(z.shape[:2], np.bool_)
+        for model, said in enumerate(map(self.said, range(len(self.scorers)), repeat(users))):
+            deviation[model], user_speaks[model] = said.deviation, said.speaks
+            factor = np.divide(1, said.deviation, out=np.zeros(len(users)), where=said.speaks)
+            shift = (factor * said.mean).astype(np.float32)[:, None]
+            product = self.products[model]
+            if said.vectors is not None and product:
+                np.matmul((said.vectors * factor[:, None]).astype(np.float32), product[1].vectors.T, out=z[model])
+            elif said.scores is not None:
+                np.multiply(said.scores, factor.astype(np.float32)[:, None], out=z[model])
+            z[model] -= shift
+            if not self.item_speaks[model].all():
+                z[model] *= self.item_speaks[model]
+        return BlockScores(z, deviation, user_speaks, self.item_speaks)
+
+    def said(self, model: int, users: UserBlock) -> Said:
+        """Ask one model; raises ScoreError, naming it, where it says what is no number."""
+        scorer, product = self.scorers[model], self.products[model]
+        if product:
+            vectors, scores = product[0].user_factors(users), None
+            mean, deviation = product[1].spread(vectors)
+        else:
+            vectors, scores = None, scorer.score(users)
+            mean, deviation = spread(scores, self.item_speaks[model])
+        if not np.isfinite(deviation).all():
+            raise ScoreError(f"{scorer.name}: scores must be finite, found NaN or infinity")
+        # One who gets the same score for everything is told nothing.
+        speaks = scorer.knows_user(users) & (deviation > LEAST_SPREAD * np.abs(mean))
+        return Said(vectors, scores, mean, deviation, speaks)
 
 
-def standardise(
-    scores: NDArray[np.float32], knows_item: NDArray[np.bool_], knows_user: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-    """Bring each user's scores to mean 0 and deviation 1 over the items a model knows.
+def spread(scores: NDArray[np.float32], knows_item: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and deviation of each user's scores, (block, items), over the items a model knows; both (block,).
 
-    scores (block, items), knows_item (items,), knows_user (block,) -> z (block, items), zero where nothing is known, the deviations
-    (block,), and whether the model speaks to the user (block,): one who gets the same score for everything is told nothing. Each row is
-    added up by itself, so that nobody's scores depend on who else is in the block.
+    Each row is added up by itself, so that nobody's scores depend on who else is in the block.
     """
-    z = np.empty(scores.shape, np.float32)
-    deviations = np.empty(len(scores), np.float32)
-    speaks = np.empty(len(scores), np.bool_)
+    means, deviations = np.empty(len(scores)), np.empty(len(scores))
     known, n_known = knows_item.astype(np.float32), max(1, np.count_nonzero(knows_item))
     step = max(1, CELLS_AT_ONCE // max(1, scores.shape[1]))
     for start in range(0, len(scores), step):
         rows = slice(start, start + step)
-        part = np.multiply(scores[rows], known, out=z[rows])
-        exact = part.astype(np.float64)
-        mean = exact.sum(axis=1) / n_known
-        deviation = np.sqrt(np.maximum(np.vecdot(exact, exact) / n_known - mean**2, 0))
-        if not np.isfinite(deviation).all():
-            raise ScoreError("scores must be finite, found NaN or infinity")
-        deviations[rows] = deviation
-        speaks[rows] = knows_user[rows] & (deviation > LEAST_SPREAD * np.abs(mean))
-        part -= mean.astype(np.float32)[:, None]
-        part *= np.divide(1, deviation, out=np.zeros_like(deviation), where=speaks[rows]).astype(np.float32)[:, None]
-        part *= known
-    return z, deviations, speaks
+        exact = (scores[rows] * known).astype(np.float64)
+        means[rows] = exact.sum(axis=1) / n_known
+        deviations[rows] = np.sqrt(np.maximum(np.vecdot(exact, exact) / n_known - means[rows] ** 2, 0))
+    return means, deviations

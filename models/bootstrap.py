@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -82,16 +83,27 @@ def _resampled_means(table: NDArray[np.float64], seed: int, resamples: int) -> N
     """Draw as many users as there are, with replacement, again and again; table (users, columns) -> means (resamples, columns)."""
     n_users = len(table)
     units, unit = _in_whole_units(table)
-    rng = np.random.default_rng(seed)
+    times_drawn = _times_drawn(n_users, seed, resamples)
     sums = np.empty((resamples, table.shape[1]))
     at_once = max(1, DRAWS_AT_ONCE // n_users)
     for start in range(0, resamples, at_once):
-        block = sums[start : start + at_once]
-        drawn = rng.integers(n_users, size=(len(block), n_users))
-        drawn += np.arange(len(block))[:, None] * n_users
-        times_drawn = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
-        np.matmul(times_drawn.astype(np.float64), units, out=block)
+        np.matmul(times_drawn[start : start + at_once].astype(np.float64), units, out=sums[start : start + at_once])
     return sums * unit / n_users
+
+
+@lru_cache(maxsize=4)
+def _times_drawn(n_users: int, seed: int, resamples: int) -> NDArray[np.unsignedinteger]:
+    """Count how often each resample draws each user, (resamples, users); remembered, since many means are taken over the same users."""
+    rng = np.random.default_rng(seed)
+    at_once = max(1, DRAWS_AT_ONCE // n_users)
+    blocks: list[NDArray[np.unsignedinteger]] = []
+    for start in range(0, resamples, at_once):
+        n_block = min(at_once, resamples - start)
+        drawn = rng.integers(n_users, size=(n_block, n_users))
+        drawn += np.arange(n_block)[:, None] * n_users
+        counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+        blocks.append(counts.astype(np.min_scalar_type(int(counts.max()))))
+    return np.concatenate(blocks)
 
 
 def _in_whole_units(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

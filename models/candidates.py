@@ -143,7 +143,7 @@ def log_masses(z: NDArray[np.float32]) -> NDArray[np.float64]:
         for place, sharpness in enumerate(SHARPNESS):
             if place:
                 np.square(power, out=power)
-            found[rows, place] = np.log(power.sum(axis=1, dtype=np.float64)) + sharpness * largest[rows]
+            found[rows, place] = np.log(power.sum(axis=1).astype(np.float64)) + sharpness * largest[rows]
     return found
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
 from typing import TypeVar
@@ -15,6 +16,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
+
+AHEAD = 2
+"""Parts per thread that may be done or under way before the first of them is taken: results wait in memory."""
 
 
 class ComputeConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -33,17 +37,34 @@ def limited_threads(config: ComputeConfig) -> Iterator[None]:
 
 
 def side_by_side(work: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
-    """Do independent parts at the same time, as many as BLAS may use threads now, each on one BLAS thread.
+    """Do independent parts at the same time, as `in_order` does, and return all that becomes of them."""
+    return list(in_order(work, parts))
 
-    Sparse products use one core by themselves, and BLAS calls too small to be shared are slower on several threads that wait for each
-    other than on one. The bytes do not depend on the number of threads. Where BLAS is limited to one thread already, by a caller who runs
-    threads of its own, the parts are done in turn and no limit is touched: limits hold for the whole process.
+
+def in_order(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+    """Do independent parts at the same time and yield what becomes of them in their order, a few ahead of who takes it.
+
+    As many are done at once as BLAS may use threads now, each on one BLAS thread. Sparse products and whatever goes number by number use
+    one core by themselves, and BLAS calls too small to be shared are slower on several threads that wait for each other than on one. The
+    bytes do not depend on the number of threads. Where BLAS is limited to one thread already, by a caller who runs threads of its own, the
+    parts are done in turn and no limit is touched: limits hold for the whole process.
     """
     threads = max((library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"), default=1)
     if threads == 1:
-        return [work(part) for part in parts]
+        yield from map(work, parts)
+        return
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, parts))
+        ahead: deque[Future[Result]] = deque()
+        try:
+            for part in parts:
+                ahead.append(pool.submit(work, part))
+                if len(ahead) > AHEAD * threads:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
 
 
 def configure_tensorflow(config: ComputeConfig, seed: int) -> None:

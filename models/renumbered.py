@@ -50,7 +50,7 @@ class Renumbered:
         if found is None:
             return None
         known = self.knows_item
-        return np.where(known[items][:, None] & known[others][None, :], found, np.float32(0))
+        return np.where(known[items][..., :, None] & known[others][..., None, :], found, np.float32(0))
 
     def curves(self) -> dict[str, list[float]]:
         """Return no curves: nothing was trained tonight."""

@@ -83,8 +83,12 @@ class Interactions:
     def sequences(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
         """Return user, item and age of the positive pairs, each user's from first to last; of one instant, by item number."""
         liked = self.where(self.positive)
-        order = np.lexsort((liked.item, -liked.age_days, liked.user))
-        return liked.user[order], liked.item[order], liked.age_days[order]
+        # Rows come sorted by user, then item: sorted by age, stably, they only have to be dealt out to their users again. Sixteen bits are
+        # what NumPy sorts stably in one pass over the numbers, and two halves make a user.
+        order = np.argsort(-liked.age_days, kind="stable")
+        for shift in (0, 16):
+            order = order[np.argsort((liked.user[order] >> shift).astype(np.uint16), kind="stable")]
+        return liked.user, liked.item[order], liked.age_days[order]
 
     def histories(self) -> Histories:
         """Return what each user liked, as a set and, where times tell it, the latest of it in order."""
@@ -242,7 +246,10 @@ class Scorer(Protocol):
         ...
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32] | None:
-        """Say how much each of `others` speaks for each of `items`, (items, others); None from a model that compares no items."""
+        """Say how much each of `others` speaks for each of `items`, (items, others); None from a model that compares no items.
+
+        Stacks of items (..., items) are compared with stacks of others (..., others), each with its own; (..., items, others).
+        """
         ...
 
     def curves(self) -> dict[str, list[float]]:

@@ -45,7 +45,7 @@ def top_k(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArr
 
 def _smallest_keys(scores: NDArray[np.float32], k: int) -> NDArray[np.uint64]:
     """Return the keys of the k best items of every row, best first; (block, k or fewer), `NOTHING` where a row has run out."""
-    row, item = _within_reach(scores, k)
+    row, item = _within_reach(scores, k, None)
     count = np.bincount(row, minlength=len(scores))
     keys = np.full((len(scores), count.max()), NOTHING)
     keys[row, np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)] = _keys(scores[row, item], item)
@@ -55,15 +55,34 @@ def _smallest_keys(scores: NDArray[np.float32], k: int) -> NDArray[np.uint64]:
     return keys
 
 
-def _within_reach(scores: NDArray[np.float32], k: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return row and item of every score that may be among its row's k best, in row-major order; little more than k a row."""
+def within_reach(
+    scores: NDArray[np.float32], k: int, margin: NDArray[np.float32] | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return row and item of every score that may be among its row's k best, in row-major order; little more than k a row.
+
+    `margin` (rows,) says how far from the truth each row's scores may be: what could then be among the k best is within reach too. Masked
+    items, -inf, never are. NaN and +inf raise `ScoreError`.
+    """
+    if not scores.size:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    step = max(1, BLOCK_CELLS // scores.shape[1])
+    found = [
+        _within_reach(scores[start : start + step], k, None if margin is None else margin[start : start + step])
+        for start in range(0, len(scores), step)
+    ]
+    row, item = zip(*found, strict=True)
+    return np.concatenate([part + start for part, start in zip(row, range(0, len(scores), step), strict=True)]), np.concatenate(item)
+
+
+def _within_reach(scores: NDArray[np.float32], k: int, margin: NDArray[np.float32] | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     maxima = _group_maxima(scores, k)
     if not np.all(maxima < np.inf):
         raise ScoreError("scores to rank must be finite, or -inf for a masked item; found NaN or +inf")
     threshold = np.full(len(scores), np.finfo(np.float32).min)
     if maxima.shape[1] >= k:
-        maxima.sort(axis=1)
-        np.maximum(threshold, maxima[:, -k], out=threshold)
+        maxima.partition(-k, axis=1)
+        least = maxima[:, -k] if margin is None else np.nextafter(maxima[:, -k] - 2 * margin, np.float32(-np.inf))
+        np.maximum(threshold, least, out=threshold)
     return np.divmod(np.flatnonzero(scores >= threshold[:, None]), scores.shape[1])
 
 

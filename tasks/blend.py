@@ -15,7 +15,7 @@ from models.blend_training import FITS, BlendConfig, Models, cross_fit
 from models.candidates import Candidates, collect
 from models.compute import limited_threads
 from models.holdout import user_half
-from tasks.judging import JudgingConfig, even_lots, judged_audience, judged_sample, sample_of, scored_blocks
+from tasks.judging import JudgingConfig, ScoredBlock, even_lots, judged_audience, judged_sample, sample_of, scored_blocks
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
 from tasks.refusals import NightHeldError
@@ -63,10 +63,13 @@ def blend(night: Night, prepared: Prepared, trained: Trained, config: BlendConfi
     blocks: list[Candidates] = []
     with limited_threads(night.compute):
         for new in (False, True):
-            lots = even_lots(newcomers if new else users, judging.users_at_once)
-            for said in scored_blocks(audience, scorers, lots, newcomers=new):
+
+            def collected(said: ScoredBlock, new: bool = new) -> Candidates:
                 lists = (said.people.segment, said.allowed, targets[said.users], config.candidates, config.max_targets)
-                blocks.append(collect(said.scores, *lists, newcomers=new))
+                return collect(said.scores, *lists, newcomers=new)
+
+            lots = even_lots(newcomers if new else users, judging.users_at_once)
+            blocks += scored_blocks(audience, scorers, lots, collected, newcomers=new)
         candidates = Candidates.together(blocks)
         models = Models(tuple(scorer.name for scorer in scorers), tuple(scorer.family for scorer in scorers), audience.data.segments)
         half = user_half(known.users["user_id"].take(np.concatenate([users, newcomers])).to_pylist())

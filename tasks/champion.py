@@ -34,6 +34,10 @@ class SinceThen:
     per_user: PerUser
     users: NDArray[np.intp]
 
+    def ndcgs(self, k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the NDCG of tonight's and of the served lists, on the same users."""
+        return self.per_user["tonight"][k]["ndcg"], self.per_user["yesterday"][k]["ndcg"]
+
 
 def served_before(night: Night, known: TrainingSet, *, by_days: bool) -> tuple[Champion | None, str]:
     """Read the table served before tonight, in tonight's numbers; without one, say why there is nothing to compare with.

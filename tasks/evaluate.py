@@ -6,26 +6,29 @@ The blend judged on a user is the one learned on the other half of the users; no
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from models.blend import Blend
 from models.blend_training import Models
-from models.bootstrap import BootstrapConfig, Comparison, Interval, compare, mean_interval, mean_intervals
-from models.compute import limited_threads
+from models.bootstrap import BootstrapConfig, compare, mean_interval
+from models.compute import ComputeConfig, limited_threads
 from models.evidence import Evidence, GateConfig, Slice
 from models.gate_rules import TRAILING_NIGHTS
 from models.holdout import user_half
-from models.metrics import ListMetrics, list_metrics
+from models.metrics import list_metrics
 from models.scorer import TrainingData
 from models.slices import Pairs, compare_slices
 from tasks.blend import Blended
 from tasks.champion import SinceThen, served_before, since_then
 from tasks.judging import JudgingConfig, judged_audience, judged_sample, sample_of
+from tasks.measured import Ladder, Ruler, list_rows
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
 from tasks.rankings import BLEND, Judge, PerUser, Rankings, rank
@@ -50,15 +53,6 @@ class EvaluateConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docst
     """How the intervals of the metrics table are drawn."""
 
 
-class Ladder(BaseModel, frozen=True, extra="forbid"):
-    """One rung of the ladder of baselines: NDCG of one way to rank, and the blend's paired difference from it."""
-
-    ranking: str
-    ndcg: Interval
-    recall: Interval
-    blend_minus: Comparison | None
-
-
 class Evaluated(Receipt, frozen=True):
     """What the gate may know, and the ladder the report shows; `speaker` is the model that beats the blend for certain, if one does."""
 
@@ -81,11 +75,15 @@ def evaluate(
     users, targets = judged_sample(known, judging), known.targets()
     audience = judged_audience(known, by_days=by_days)
     half = user_half(known.users["user_id"].take(users).to_pylist())
-    judge = Judge(audience, load_models(night.workspace.root, trained.models), _blends(blended), max(config.ks), judging.users_at_once)
+    scorers, blends = load_models(night.workspace.root, trained.models), _blends(blended)
+    judge = Judge(audience, scorers, {BLEND: blends.pop(BLEND)}, max(config.ks), judging.users_at_once)
     champion, no_champion = served_before(night, known, by_days=by_days)
+    some = sample_of(known, users, judging.max_compared_users)
     with limited_threads(night.compute):
         rankings = rank(judge, users, half, champion.seen if champion else None)
     per_user = rankings.per_user(targets[users], config.ks)
+    unserved = replace(judge, blends=blends, singly=False)
+    compared = _compared(unserved, users[some], half[some], targets, config.ks, night.compute)
     speaker = _better_alone(per_user, [model.name for model in trained.models], k, night.seed, gate.intervals)
     served = speaker or BLEND
     since = since_then(rankings.fresh.get(served, []), champion, users, config.ks)
@@ -94,24 +92,31 @@ def evaluate(
     with limited_threads(night.compute):
         of_new = _as_newcomers(judge, blended, newcomers, half[new], speaker).per_user(targets[newcomers], config.ks) if len(new) else {}
         pinned = judge_reference(night, known, audience, users, k, judging, by_days=by_days)
+    few = sample_of(known, newcomers, judging.max_compared_users) if len(new) else new
+    compared_as_new = _compared(unserved, newcomers[few], half[new][few], targets, config.ks, night.compute, newcomers=True)
     groups = _groups(audience.data, users)
     likes = np.bincount(audience.data.interactions.item, minlength=known.n_items)
     shape = list_metrics(np.concatenate(rankings.lists[served]), k, likes, known.recommendable)
-    rows = _metric_rows(per_user, {EVERYBODY: np.arange(len(users))} | groups, night.seed, config.intervals)
-    as_new = {name: found for name, found in of_new.items() if name != SERVED}
-    rows += _metric_rows(as_new, {known.segments.names[0]: np.arange(len(newcomers))}, night.seed, config.intervals)
-    if since:
-        yesterday = {"yesterday": since.per_user["yesterday"]}
-        rows += _metric_rows(yesterday, {EVERYBODY: np.arange(len(since.users))}, night.seed, config.intervals)
-    rows += _list_rows(shape, k, len(users))
+    ruler, joined = Ruler(night.seed, config.intervals), known.segments.names[0]
+    rows = [
+        *ruler.rows(per_user, {EVERYBODY: np.arange(len(users))} | groups),
+        *ruler.rows(compared, {EVERYBODY: np.arange(len(some))} | _groups(audience.data, users[some])),
+        *ruler.rows({name: found for name, found in of_new.items() if name != SERVED}, {joined: np.arange(len(newcomers))}),
+        *ruler.rows(compared_as_new, {joined: np.arange(len(few))}),
+        *(ruler.rows({"yesterday": since.per_user["yesterday"]}, {EVERYBODY: np.arange(len(since.users))}) if since else ()),
+        *list_rows(shape, k, len(users)),
+    ]
     metrics = write_table(night.staged_table("metrics"), pa.Table.from_pylist(rows), TABLES["metrics"].schema({}, {"run_id": night.run_id}))
-    ladder = _ladder(per_user, k, night.seed, config.intervals) + _yesterday(since, k, night.seed, config.intervals)
+    of_blend = per_user[BLEND][k]["ndcg"]
+    rungs = ruler.rungs(per_user, of_blend, k) + ruler.rungs(compared, of_blend[some], k)
+    rungs.sort(key=lambda rung: (-(rung.ndcg.value or 0), rung.ranking))
+    ladder = (*rungs, *ruler.yesterday(since, k))
     ndcg = per_user[served][k]["ndcg"]
     evidence = Evidence(
         k=k,
         ndcg=mean_interval(ndcg, night.seed, gate.intervals),
         popularity=compare(ndcg, per_user[POPULARITY][k]["ndcg"], night.seed, gate.intervals),
-        champion=compare(*_ndcgs(since, k), night.seed, gate.intervals) if since else None,
+        champion=compare(*since.ndcgs(k), night.seed, gate.intervals) if since else None,
         trailing_ndcg=_trailing(night, prepared, k),
         lists=shape,
         constant_lists=float(np.concatenate(rankings.constant[served]).mean()),
@@ -136,6 +141,23 @@ def _groups(data: TrainingData, users: NDArray[np.intp]) -> dict[str, NDArray[np
     """Return the places, among the judged users, of those of each segment."""
     segment = data.user_segment[users]
     return {name: np.flatnonzero(segment == index) for index, name in enumerate(data.segments)}
+
+
+def _compared(
+    unserved: Judge,
+    users: NDArray[np.intp],
+    half: NDArray[np.int8],
+    targets: sp.csr_matrix,
+    ks: Sequence[int],
+    compute: ComputeConfig,
+    *,
+    newcomers: bool = False,
+) -> PerUser:
+    """Measure the blends that are not published on some users; nothing where there are none of either."""
+    if not len(users) or not unserved.blends:
+        return {}
+    with limited_threads(compute):
+        return rank(unserved, users, half, newcomers=newcomers).per_user(targets[users], ks)
 
 
 def _as_newcomers(judge: Judge, blended: Blended, users: NDArray[np.intp], half: NDArray[np.int8], speaker: str | None) -> Rankings:
@@ -164,17 +186,11 @@ def _slices(
         alike = of_new[SERVED if SERVED in of_new else served][k]["ndcg"]
         pairs.insert(0, Pairs(newcomers, POPULARITY, alike, of_new[POPULARITY][k]["ndcg"]))
     if since:
-        tonight, yesterday = _ndcgs(since, k)
+        tonight, yesterday = since.ndcgs(k)
         for name, members in groups.items():
             place = np.flatnonzero(np.isin(since.users, members))
             pairs += [Pairs(name, "the served models", tonight[place], yesterday[place])] if len(place) else []
     return compare_slices(pairs, gate.min_slice_users, gate.intervals.confidence)
-
-
-def _ndcgs(since: SinceThen, k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the NDCG of tonight's and of the served lists, on the same users."""
-    tonight, yesterday = (since.per_user[name][k]["ndcg"] for name in ("tonight", "yesterday"))
-    return tonight, yesterday
 
 
 def _better_alone(per_user: PerUser, models: list[str], k: int, seed: int, config: BootstrapConfig) -> str | None:
@@ -182,50 +198,6 @@ def _better_alone(per_user: PerUser, models: list[str], k: int, seed: int, confi
     best = max(models, key=lambda name: float(per_user[name][k]["ndcg"].mean()))
     worse = compare(per_user[BLEND][k]["ndcg"], per_user[best][k]["ndcg"], seed, config).difference.wholly_below(0)
     return best if worse else None
-
-
-def _metric_rows(per_user: PerUser, groups: dict[str, NDArray[np.intp]], seed: int, config: BootstrapConfig) -> list[dict[str, object]]:
-    """Average every metric of every ranking over groups of users that have members, all from the same resamples."""
-    columns = {
-        (ranking, metric, k): values
-        for ranking, by_k in per_user.items()
-        for k, metrics in by_k.items()
-        for metric, values in metrics.items()
-    }
-    rows = []
-    for name, members in groups.items():
-        if not len(members):
-            continue
-        intervals = mean_intervals({key: values[members] for key, values in columns.items()}, seed, config)  # type: ignore[type-var]
-        for (ranking, metric, k), found in intervals.items():
-            fact = {"ranking": ranking, "segment": name, "metric": metric, "k": k, "value": found.value}
-            rows.append({**fact, "low": found.low, "high": found.high, "n_users": found.n})
-    return rows
-
-
-def _list_rows(shape: ListMetrics, k: int, n_users: int) -> list[dict[str, object]]:
-    values = {"coverage": shape.coverage, "novelty": shape.novelty, "gini": shape.gini, "distinct_lists": shape.distinct_lists}
-    fact = {"ranking": BLEND, "segment": EVERYBODY, "k": k, "low": None, "high": None, "n_users": n_users}
-    return [{**fact, "metric": metric, "value": value} for metric, value in values.items()]
-
-
-def _ladder(per_user: PerUser, k: int, seed: int, config: BootstrapConfig) -> tuple[Ladder, ...]:
-    blend = per_user[BLEND][k]["ndcg"]
-    rungs = []
-    for name, by_k in per_user.items():
-        means = mean_intervals({"ndcg": by_k[k]["ndcg"], "recall": by_k[k]["recall"]}, seed, config)
-        against = None if name == BLEND else compare(blend, by_k[k]["ndcg"], seed, config)
-        rungs.append(Ladder(ranking=name, ndcg=means["ndcg"], recall=means["recall"], blend_minus=against))
-    return tuple(sorted(rungs, key=lambda rung: (-(rung.ndcg.value or 0), rung.ranking)))
-
-
-def _yesterday(since: SinceThen | None, k: int, seed: int, config: BootstrapConfig) -> tuple[Ladder, ...]:
-    """Put the served table on the ladder, measured on what it had not seen alone."""
-    if since is None:
-        return ()
-    served = since.per_user["yesterday"][k]
-    means = mean_intervals({"ndcg": served["ndcg"], "recall": served["recall"]}, seed, config)
-    return (Ladder(ranking="yesterday", ndcg=means["ndcg"], recall=means["recall"], blend_minus=compare(*_ndcgs(since, k), seed, config)),)
 
 
 def _trailing(night: Night, prepared: Prepared, k: int) -> tuple[float, ...]:

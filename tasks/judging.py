@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -12,7 +13,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from models.block_scores import BlockScores, score_block
+from models.block_scores import BlockScores, Panel
+from models.chosen import allowed_items
+from models.compute import in_order
 from models.leakage import leaked
 from models.metrics import judged_users
 from models.scorer import Histories, Scorer, TrainingData, UserBlock
@@ -22,6 +25,7 @@ from tasks.prepare.training_set import TrainingSet
 from tasks.refusals import NightHeldError
 
 Number = TypeVar("Number", np.intp, np.int8)
+Result = TypeVar("Result")
 
 
 class JudgingConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -33,11 +37,14 @@ class JudgingConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
     max_newcomers: int = Field(2000, ge=0)
     """Of these users, how many, chosen likewise, are also judged as if they had just joined: their history is hidden from the models."""
 
+    max_compared_users: int = Field(1000, ge=100)
+    """Of these users, how many, chosen likewise, also get lists from the blends that are not published: enough to show how they differ."""
+
     max_reference_users: int = Field(2000, ge=0)
     """Of these users, how many, chosen likewise, are also scored by the models pinned as a reference; 0 does without."""
 
-    users_at_once: int = Field(512, ge=1)
-    """Users scored at a time; memory is this times the catalogue times the models."""
+    users_at_once: int = Field(128, ge=1)
+    """Users scored at a time by each thread; memory is this times the catalogue times the models, and a few of them leave the cache."""
 
 
 class NoScoresError(NightHeldError, ScoreError):
@@ -73,22 +80,37 @@ class ScoredBlock:
 
 
 def scored_blocks(
-    audience: Audience, scorers: Sequence[Scorer], lots: Iterable[NDArray[np.intp]], *, newcomers: bool = False
-) -> Iterator[ScoredBlock]:
-    """Let every model score lots of users, one lot at a time; `newcomers` are scored as if they had just joined.
+    audience: Audience,
+    scorers: Sequence[Scorer],
+    lots: Iterable[NDArray[np.intp]],
+    use: Callable[[ScoredBlock], Result],
+    *,
+    newcomers: bool = False,
+) -> Iterator[Result]:
+    """Let every model score lots of users, some lots side by side, and yield in order what `use` makes of each.
 
-    Raises NoScoresError, naming the model, where its scores are no numbers.
+    `newcomers` are scored as if they had just joined. Raises NoScoresError, naming the model, where its scores are no numbers.
     """
-    for users in lots:
-        people = audience.data.block(users, audience.histories)
+    panel, seen, histories = Panel(scorers), audience.seen, audience.histories
+
+    def scored(users: NDArray[np.intp]) -> Result:
+        people = audience.data.block(users, histories)
         people = people.as_newcomers() if newcomers else people
-        allowed = allowed_items(audience.seen[users], audience.recommendable)
-        try:
-            scores = score_block(scorers, people)
-        except ScoreError as error:
-            next_step = "lower the model's learning_rate, or leave it out of models in [train], and run again"
-            raise NoScoresError("what a model says", "finite scores", str(error), next_step) from error
-        yield ScoredBlock(users, people, allowed, scores)
+        with scores_or_held():
+            scores = panel.score(people)
+        return use(ScoredBlock(users, people, allowed_items(seen[users], audience.recommendable), scores))
+
+    return in_order(scored, lots)
+
+
+@contextmanager
+def scores_or_held() -> Iterator[None]:
+    """Hold the night where models, asked in the block, say what cannot be ranked; raises NoScoresError, which names the model."""
+    try:
+        yield
+    except ScoreError as error:
+        next_step = "lower the model's learning_rate, or leave it out of models in [train], and run again"
+        raise NoScoresError("what a model says", "finite scores", str(error), next_step) from error
 
 
 def even_lots(users: NDArray[Number], at_once: int) -> list[NDArray[Number]]:
@@ -112,14 +134,6 @@ def judged_sample(known: TrainingSet, judging: JudgingConfig) -> NDArray[np.intp
 def sample_of(known: TrainingSet, users: NDArray[np.intp], at_most: int) -> NDArray[np.intp]:
     """Return the places of those among some users who are kept where there may be no more than so many."""
     return np.arange(len(users)) if len(users) <= at_most else sampled(known.users["user_id"].take(users).to_pylist(), at_most)
-
-
-def allowed_items(seen: sp.csr_matrix, recommendable: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark what may be recommended to each user of a block: recommendable and not seen by them; (block, items)."""
-    allowed = np.broadcast_to(recommendable, seen.shape).copy()
-    rows = np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr))
-    allowed[rows, seen.indices] = False
-    return allowed
 
 
 def judged_audience(known: TrainingSet, *, by_days: bool) -> Audience:

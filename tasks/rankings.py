@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from models.blend import Blend
 from models.block_scores import BlockScores
+from models.chosen import allowed_items
 from models.metrics import Metric, ranking_metrics
 from models.scorer import Scorer
 from models.top_k import top_k
-from tasks.judging import Audience, allowed_items, even_lots, scored_blocks
+from tasks.judging import Audience, ScoredBlock, even_lots, scored_blocks
 
 BLEND = "blend"
 """The kind of blend that is published."""
@@ -28,7 +29,7 @@ class Judge:
     """What it takes to rank: who may be scored, the models, and how long the lists are.
 
     `blends` holds, per kind of blend, the one that judges users of half 0 and the one that judges those of half 1: each was taught by the
-    other half.
+    other half. `singly` says whether each model is ranked by alone, too.
     """
 
     audience: Audience
@@ -36,6 +37,7 @@ class Judge:
     blends: Mapping[str, Sequence[Blend]]
     k: int
     at_once: int
+    singly: bool = True
 
 
 @dataclass
@@ -49,6 +51,12 @@ class Rankings:
     lists: dict[str, list[NDArray[np.int32]]] = field(default_factory=dict)
     fresh: dict[str, list[NDArray[np.int32]]] = field(default_factory=dict)
     constant: dict[str, list[NDArray[np.bool_]]] = field(default_factory=dict)
+
+    def join(self, lot: Rankings) -> None:
+        """Put the lists of further users behind those there are."""
+        for ours, theirs in ((self.lists, lot.lists), (self.fresh, lot.fresh), (self.constant, lot.constant)):
+            for name, parts in theirs.items():
+                ours.setdefault(name, []).extend(parts)  # type: ignore[arg-type]
 
     def per_user(self, targets: sp.csr_matrix, ks: Sequence[int]) -> PerUser:
         """Measure every ranking on every user; targets (users, items)."""
@@ -64,21 +72,33 @@ def rank(
     With what everybody had met when the served table was made, (users, items), lists barred from that are ranked too.
     """
     rankings, may_be_served = Rankings(), {BLEND, *(scorer.name for scorer in judge.scorers)}
-    lots = even_lots(users, judge.at_once)
-    blocks = scored_blocks(judge.audience, judge.scorers, lots, newcomers=newcomers)
-    for said, halves in zip(blocks, even_lots(half, judge.at_once), strict=True):
+    half_of = np.zeros(judge.audience.data.interactions.n_users, np.int8)
+    half_of[users] = half
+
+    def ranked(said: ScoredBlock) -> Rankings:
+        lot = Rankings()
         segment, allowed = said.people.segment, said.allowed
-        scores = {name: _judged(blends, halves, said.scores, segment, allowed) for name, blends in judge.blends.items()}
-        for place, scorer in enumerate(judge.scorers):
-            scores[scorer.name] = np.where(said.scores.speaks(place), said.scores.z[place], np.float32(-np.inf))
         fresh = None if seen_then is None else allowed & allowed_items(seen_then[said.users], judge.audience.recommendable)
-        for name, found in scores.items():
-            items, best = top_k(np.where(allowed, found, np.float32(-np.inf)), judge.k)
-            rankings.lists.setdefault(name, []).append(items)
-            rankings.constant.setdefault(name, []).append(_constant(items, best))
+        for name, scores in _scored(judge, said, half_of[said.users], segment):
+            items, best = top_k(np.where(allowed, scores, np.float32(-np.inf)), judge.k)
+            lot.lists[name], lot.constant[name] = [items], [_constant(items, best)]
             if fresh is not None and name in may_be_served:
-                rankings.fresh.setdefault(name, []).append(top_k(np.where(fresh, found, np.float32(-np.inf)), judge.k)[0])
+                lot.fresh[name] = [top_k(np.where(fresh, scores, np.float32(-np.inf)), judge.k)[0]]
+        return lot
+
+    for lot in scored_blocks(judge.audience, judge.scorers, even_lots(users, judge.at_once), ranked, newcomers=newcomers):
+        rankings.join(lot)
     return rankings
+
+
+def _scored(
+    judge: Judge, said: ScoredBlock, half: NDArray[np.int8], segment: NDArray[np.int16]
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Yield every ranking's name and its scores of a block, one at a time; (block, items), -inf where nothing is said."""
+    for name, blends in judge.blends.items():
+        yield name, _judged(blends, half, said.scores, segment, said.allowed)
+    for place, scorer in enumerate(judge.scorers if judge.singly else ()):
+        yield scorer.name, np.where(said.scores.speaks(place), said.scores.z[place], np.float32(-np.inf))
 
 
 def _judged(

@@ -24,10 +24,6 @@ from tasks.shop import Shop, ShopConfig, write_delivery
 from tasks.stage import EventsConfig, Staged, stage
 from tasks.warehouse import WarehouseConfig
 from tasks.workspace import Source, Workspace
-from tests.faults.counts import pytest_terminal_summary
-
-# Spoken by the process that collects the reports of all others, which reads no other conftest.py.
-__all__ = ["pytest_terminal_summary"]
 
 # The same examples each time, however slow the machine: a red run means a change, not luck.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)

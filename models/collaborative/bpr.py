@@ -97,13 +97,18 @@ class Bpr:
 
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Multiply the users' vectors with the items' and add the items' biases; (block, items)."""
-        return (self.user_factors(users) @ self._vectors.T + self._bias) * self.knows_user(users)[:, None]
+        return self.user_factors(users) @ self.item_factors.T
+
+    @property
+    def item_factors(self) -> NDArray[np.float32]:
+        """Return the items' vectors and, in the last column, their biases; (items, embedding_size + 1)."""
+        return np.column_stack([self._vectors, self._bias])
 
     def user_factors(self, users: UserBlock) -> NDArray[np.float32]:
-        """Add up the vectors of what users like; (block, embedding_size)."""
-        size = np.power(np.maximum(users.likes_among(self._knows_item), 1), self.config.exponent, dtype=np.float32)
-        added: NDArray[np.float32] = users.history @ self._vectors
-        return (added / size[:, None]).astype(np.float32, copy=False)
+        """Add up the vectors of what users like; the last column is one for users who are known; (block, embedding_size + 1)."""
+        n_liked = users.likes_among(self._knows_item)
+        size = np.power(np.maximum(n_liked, 1), self.config.exponent, dtype=np.float32)
+        return np.column_stack([users.history @ self._vectors / size[:, None], n_liked > 0]).astype(np.float32, copy=False)
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine between the vectors of items, (items, others); zero where either is unknown."""

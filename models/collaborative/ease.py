@@ -71,10 +71,13 @@ class Ease:
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the votes that `others` cast for `items`, (items, others); zero where either is unknown."""
-        cast = np.zeros((len(items), len(others)), np.float32)
-        rows, columns = np.flatnonzero(self._knows_item[items]), np.flatnonzero(self._knows_item[others])
-        cast[np.ix_(rows, columns)] = self._votes[np.ix_(self._place[others[columns]], self._place[items[rows]])].T
-        return cast
+        known = self._knows_item[items][..., :, None] & self._knows_item[others][..., None, :]
+        if not len(self._known):
+            return np.zeros(known.shape, np.float32)
+        # One flat lookup: several times as fast as one by rows and columns.
+        place = self._place[others][..., None, :] * len(self._known) + self._place[items][..., :, None]
+        cast: NDArray[np.float32] = self._votes.ravel().take(place)
+        return cast if known.all() else cast * known
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: a closed form has no epochs."""

@@ -166,7 +166,7 @@ class MatrixFactorization:
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine between the vectors of items, (items, others); zero where either is unknown."""
-        known, other = (self._items.vectors[some] * self._knows_item[some, None] for some in (items, others))
+        known, other = (self._items.vectors[some] * self._knows_item[some][..., None] for some in (items, others))
         return cosines(known, other)
 
     def curves(self) -> dict[str, list[float]]:

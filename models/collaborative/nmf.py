@@ -78,11 +78,19 @@ class Nmf:
         self._parts = items
         return self
 
+    @property
+    def item_factors(self) -> NDArray[np.float32]:
+        """Return the items' shares of the parts, popular ones held back; (items, parts)."""
+        return self._parts * self._held_back(self.config.damping)[:, None]
+
+    def user_factors(self, users: UserBlock) -> NDArray[np.float32]:
+        """Return the users' shares of the parts; (block, parts)."""
+        history = self._weighed(users.history)
+        return solved(history @ self._parts, self._parts, self.config.reg)
+
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Add up the parts of users; (block, items)."""
-        history = self._weighed(users.history)
-        shares = solved(history @ self._parts, self._parts, self.config.reg)
-        return shares @ (self._parts * self._held_back(self.config.damping)[:, None]).T
+        return self.user_factors(users) @ self.item_factors.T
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine between items' shares of the parts, (items, others); zero where either is unknown."""

@@ -13,6 +13,8 @@ from pydantic import BaseModel, Field
 from models.artifact import Layout, read_arrays, read_config, read_csr, write_arrays, write_config, write_csr
 from models.collaborative.gram import gram_spectrum
 from models.compute import side_by_side
+from models.directions import products
+from models.entries import entries
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {"basis": Layout(np.float32, ("items", "rank")), "n_likes": Layout(np.int64, ("items",))}
@@ -89,7 +91,7 @@ class Spectral:
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return what one like of each of `others` adds to the scores of `items`; (items, others)."""
         inwards, outwards = self._low_pass(others, items)
-        return outwards @ inwards.T + self._neighbours[others][:, items].toarray().T
+        return products(outwards, inwards) + entries(self._neighbours, items, others)
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: a closed form has no epochs."""

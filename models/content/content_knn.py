@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
 from models.content.recency import recency_weighted
 from models.content.taste_space import taste_vectors
-from models.directions import unit_rows
+from models.directions import products, unit_rows
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {"vectors": Layout(np.float32, ("items", "embedding_size")), "knows_item": Layout(np.bool_, ("items",))}
@@ -71,17 +71,26 @@ class ContentKnn:
         self._learned(vectors * self._knows_item[:, None])
         return self
 
-    def score(self, users: UserBlock) -> NDArray[np.float32]:
-        """Multiply the mean direction of what users liked with the items' vectors; (block, items)."""
+    @property
+    def item_factors(self) -> NDArray[np.float32]:
+        """Return the vectors of the items, zero for those without features; (items, embedding_size)."""
+        return self._vectors
+
+    def user_factors(self, users: UserBlock) -> NDArray[np.float32]:
+        """Return the mean direction of what users liked; (block, embedding_size)."""
         likes = recency_weighted(users, self.config.half_life_likes)
         weight = likes @ self._knows_item.astype(np.float32)
         taste: NDArray[np.float32] = likes @ self._directions
         taste /= np.where(weight > 0, weight, np.float32(1))[:, None]
-        return taste @ self._vectors.T
+        return taste
+
+    def score(self, users: UserBlock) -> NDArray[np.float32]:
+        """Multiply the mean direction of what users liked with the items' vectors; (block, items)."""
+        return self.user_factors(users) @ self.item_factors.T
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return what a like of each of `others` alone would score `items`, (items, others); zero where either is unknown."""
-        return self._vectors[items] @ self._directions[others].T
+        return products(self._vectors[items], self._directions[others])
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: a closed form has no epochs."""

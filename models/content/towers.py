@@ -15,6 +15,7 @@ from models.content.feature_inputs import FeatureInputs
 from models.content.tower import Tower
 from models.content.tower_samples import Samples, user_inputs
 from models.content.tower_text import TextReader
+from models.directions import products
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {
@@ -126,14 +127,23 @@ class Towers:
 
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Return the cosine of every user's vector with every item's; (block, items)."""
+        return self.user_factors(users) @ self.item_factors.T
+
+    @property
+    def item_factors(self) -> NDArray[np.float32]:
+        """Return the vectors of the items, zero for those without features; (items, embedding_size)."""
+        return self._item_vectors
+
+    def user_factors(self, users: UserBlock) -> NDArray[np.float32]:
+        """Run the user tower, zero for unknown users; (block, embedding_size)."""
         taste = users.history @ self._item_inputs
         inputs = user_inputs(taste, users.likes_among(self._knows_item), self._known(users))
         vectors = self._user_tower(_with_text(inputs, self._user_text, users.described.words))
-        return (vectors * self.knows_user(users)[:, None]) @ self._item_vectors.T
+        return vectors * self.knows_user(users)[:, None]
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine of the vectors of items, whether anybody likes them or not; (items, others)."""
-        return self._item_vectors[items] @ self._item_vectors[others].T
+        return products(self._item_vectors[items], self._item_vectors[others])
 
     def curves(self) -> dict[str, list[float]]:
         """Return the mean loss of each epoch."""

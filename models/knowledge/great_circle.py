@@ -10,14 +10,18 @@ EARTH_RADIUS_KM = 6371.0088
 
 
 def distance_km(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the great-circle distance of every place from every other, (rows, others); here (rows, 2) and there (others, 2) in degrees.
+    """Return the great-circle distance of every place (..., rows, 2) from every other (..., others, 2) of its stack, both in degrees.
+
+    (..., rows, others).
 
     The haversine formula: exact for neighbours, where the arc cosine loses all digits. NaN where a place is NaN.
     """
-    (latitude, longitude), (other_latitude, other_longitude) = np.radians(here).T, np.radians(there).T
-    half_north = np.sin((latitude[:, None] - other_latitude) / 2)
-    half_east = np.sin((longitude[:, None] - other_longitude) / 2)
-    chord = half_north**2 + np.cos(latitude)[:, None] * np.cos(other_latitude) * half_east**2
+    (latitude, longitude), (other_latitude, other_longitude) = (
+        np.moveaxis(np.radians(place), -1, 0) for place in (here[..., :, None, :], there[..., None, :, :])
+    )
+    half_north = np.sin((latitude - other_latitude) / 2)
+    half_east = np.sin((longitude - other_longitude) / 2)
+    chord = half_north**2 + np.cos(latitude) * np.cos(other_latitude) * half_east**2
     # Rounding may carry antipodes a little beyond 1, where the arc sine is no number.
     return 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(chord, 0, 1)))
 

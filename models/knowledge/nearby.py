@@ -95,11 +95,12 @@ class Nearby:
 
     def _nearness(self, here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return exp(-distance / length) of all pairs, zero where a place is unknown, some rows at a time; (here, there)."""
-        near = np.empty((len(here), len(there)), np.float32)
-        step = max(1, CELLS_AT_ONCE // max(1, len(there)))
+        near = np.empty((*here.shape[:-1], there.shape[-2]), np.float32)
+        step = max(1, CELLS_AT_ONCE // max(1, near[:1].size))
         for start in range(0, len(here), step):
             rows = slice(start, start + step)
-            near[rows] = np.nan_to_num(np.exp(-distance_km(here[rows], there) / self.config.length_km), nan=0.0)
+            others = there[rows] if there.ndim > 2 else there
+            near[rows] = np.nan_to_num(np.exp(-distance_km(here[rows], others) / self.config.length_km), nan=0.0)
         return near
 
 

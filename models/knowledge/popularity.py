@@ -61,6 +61,15 @@ class Popularity:
         progress(f"{len(likes):,} likes {fading}, in {len(data.segments)} segments")
         return self
 
+    @property
+    def item_factors(self) -> NDArray[np.float32]:
+        """Return the popularity of the items in each segment; (items, segments)."""
+        return self._by_segment.T
+
+    def user_factors(self, users: UserBlock) -> NDArray[np.float32]:
+        """Mark the segment of each user by a one; (block, segments)."""
+        return np.eye(len(self._by_segment), dtype=np.float32)[users.segment]
+
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Give each user the popularity of their segment; (block, items)."""
         return self._by_segment[users.segment]

@@ -70,6 +70,15 @@ class Trending:
         progress(f"{np.count_nonzero(self._trend > 0):,} of {np.count_nonzero(self._knows_item):,} items rise")
         return self
 
+    @property
+    def item_factors(self) -> NDArray[np.float32]:
+        """Return the trend of the items as the one number that describes them; (items, 1)."""
+        return self._trend[:, None]
+
+    def user_factors(self, users: UserBlock) -> NDArray[np.float32]:
+        """Return a one for everybody; (block, 1)."""
+        return np.ones((len(users), 1), np.float32)
+
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Give everybody the trend of each item; (block, items)."""
         return np.tile(self._trend, (len(users), 1))

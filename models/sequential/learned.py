@@ -46,17 +46,9 @@ class Learned:
         """Mark the users with at least one known item among their latest likes; (block,)."""
         return self._known(users.recent[:, :last]).max(axis=1)
 
-    def scores(self, states: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Multiply states (block, size) with the items; zero for items that were never met and users without `known` likes."""
-        items = self.weights["items"]
-        scores = states @ items[:, :-1].T
-        scores += items[:, -1]
-        scores *= known.max(axis=1)[:, None] & self.knows_item
-        return scores
-
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine between the vectors of items, (items, others); zero where either was never met."""
-        met, other = (self.weights["items"][some, :-1] * self.knows_item[some, None] for some in (items, others))
+        met, other = (self.weights["items"][some, :-1] * self.knows_item[some][..., None] for some in (items, others))
         return cosines(met, other)
 
     def save(self, folder: Path) -> None:

@@ -75,10 +75,20 @@ class NetworkScorer(Generic[Config]):
         self._learned = Learned(weights, sequences.likes_of_items > 0, np.array(losses, np.float64))
         return self
 
+    @property
+    def item_factors(self) -> NDArray[np.float32]:
+        """Return the items' vectors and, in the last column, how often each follows anyway; zero for items never met; (items, size + 1)."""
+        return self._learned.weights["items"] * self._learned.knows_item[:, None]
+
+    def user_factors(self, users: UserBlock) -> NDArray[np.float32]:
+        """Return the states of users, the last column one, zero for users without a known like; (block, size + 1)."""
+        liked, known = self._learned.latest(users, self.network.last)
+        states = self.network.state(self._learned.weights, liked, known)
+        return np.column_stack([states, np.ones(len(states), np.float32)]) * known.max(axis=1)[:, None]
+
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Multiply the states of users with all items; (block, items)."""
-        liked, known = self._learned.latest(users, self.network.last)
-        return self._learned.scores(self.network.state(self._learned.weights, liked, known), known)
+        return self.user_factors(users) @ self.item_factors.T
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine between the vectors of items; (items, others)."""

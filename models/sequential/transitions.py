@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from models.artifact import Layout, read_arrays, read_config, read_csr, write_arrays, write_config, write_csr
 from models.compute import side_by_side
+from models.entries import entries
 from models.scorer import RECENT, Family, Interactions, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {"knows_item": Layout(np.bool_, ("items",))}
@@ -102,7 +103,7 @@ class Transitions:
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the votes of `others`, liked just now, for `items`; (items, others)."""
-        return self._votes[others][:, items].toarray().T
+        return entries(self._votes, items, others)
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: a closed form has no epochs."""

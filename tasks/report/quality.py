@@ -19,7 +19,7 @@ NIGHTS_SHOWN = 28
 """Nights whose weights are drawn as one line."""
 
 if TYPE_CHECKING:
-    from tasks.evaluate import Ladder
+    from tasks.measured import Ladder
     from tasks.report.story import Story
 
 

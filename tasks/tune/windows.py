@@ -19,7 +19,7 @@ from models.metrics import ranking_metrics
 from models.rolling_windows import among, rolling_windows
 from models.scorer import Scorer
 from models.top_k import ScoreError, top_k
-from tasks.judging import Audience, JudgingConfig, even_lots, judged_sample, scored_blocks
+from tasks.judging import Audience, JudgingConfig, ScoredBlock, even_lots, judged_sample, scored_blocks
 from tasks.prepare.training_set import TrainingSet
 from tasks.tune.study import UnfitError
 
@@ -96,13 +96,15 @@ def ndcg(scorer: Scorer, ground: Ground, k: int, users_at_once: int, compute: Co
     """Rank the whole catalogue for each judged user by one model alone, and return NDCG@k of each; (judged,)."""
     try:
         with limited_threads(compute):
-            lists = [
-                top_k(np.where(said.allowed & said.scores.speaks(0), said.scores.z[0], np.float32(-np.inf)), k)[0]
-                for said in scored_blocks(ground.audience, [scorer], even_lots(ground.users, users_at_once))
-            ]
+            lots = even_lots(ground.users, users_at_once)
+            lists = list(scored_blocks(ground.audience, [scorer], lots, lambda said: _ranked(said, k)))
     except ScoreError as error:
         raise UnfitError(str(error)) from error
     return ranking_metrics(np.concatenate(lists), ground.targets, k)["ndcg"]
+
+
+def _ranked(said: ScoredBlock, k: int) -> NDArray[np.int32]:
+    return top_k(np.where(said.allowed & said.scores.speaks(0), said.scores.z[0], np.float32(-np.inf)), k)[0]
 
 
 def worth(values: list[NDArray[np.float64]], grounds: tuple[Ground, ...]) -> float:

@@ -25,6 +25,7 @@ from flows.settings import load_settings
 from models.blend import Blend
 from models.block_scores import BlockScores
 from models.bootstrap import Comparison, Interval
+from models.chosen import allowed_items
 from models.churn import judge_overlap
 from models.collaborative.ease import Ease
 from models.divergence import DivergedError
@@ -36,7 +37,7 @@ from models.slices import Pairs, compare_slices
 from models.top_k import top_k
 from models.verdict import Verdict, decide
 from tasks import train as training
-from tasks.judging import JudgingConfig, allowed_items, judged_audience, judged_sample
+from tasks.judging import JudgingConfig, judged_audience, judged_sample
 from tasks.refusals import NightHeldError
 from tasks.shop import Shop, ShopConfig, write_delivery
 from tasks.train import TrainConfig, fit_models

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from models.blend import Blend
-from models.block_scores import BlockScores, standardise
+from models.block_scores import BlockScores, Panel
 from models.top_k import ScoreError, top_k
+from tests.models.made_up import Multiplied, Told
+from tests.worlds import strangers
 
 SEGMENTS = ("few", "many")
 rng = np.random.default_rng(1)
@@ -72,26 +75,33 @@ def test_nobodys_scores_depend_on_who_else_is_in_the_block():
     np.testing.assert_allclose(weights.scores(alone, segment[4:5])[0], weights.scores(scored, segment)[4], rtol=1e-6)
 
 
-def test_standardised_scores_have_mean_0_and_deviation_1_over_what_a_model_knows():
-    scores = rng.normal(5, 3, (4, 100)).astype(np.float32)
-    knows = np.arange(100) >= 20
-    z, _, speaks = standardise(scores, knows, np.array([True, True, False, True]))
-    assert speaks.tolist() == [True, True, False, True]
-    assert not z[:, :20].any()
-    assert not z[2].any()
-    np.testing.assert_allclose(z[0, 20:].mean(), 0, atol=1e-5)
-    np.testing.assert_allclose(z[0, 20:].std(), 1, rtol=1e-5)
+@pytest.mark.parametrize("made", [Multiplied, Told])
+def test_standardised_scores_have_mean_0_and_deviation_1_over_what_a_model_knows(made):
+    vectors, knows_user = rng.normal(5, 3, (4, 8)).astype(np.float32), np.array([True, True, False, True])
+    knows_item = np.arange(100) >= 20
+    model = made("content", vectors, rng.normal(1, 2, (100, 8)).astype(np.float32), knows_item, knows_user)
+    said = Panel([model]).score(strangers(sp.csr_matrix((4, 100), dtype=np.float32)))
+    assert said.user_speaks[0].tolist() == [True, True, False, True]
+    assert not said.z[0, :, :20].any()
+    assert not said.z[0, 2].any()
+    np.testing.assert_allclose(said.z[0, 0, 20:].mean(), 0, atol=1e-5)
+    np.testing.assert_allclose(said.z[0, 0, 20:].std(), 1, rtol=1e-5)
 
 
-def test_who_gets_the_same_score_for_everything_is_told_nothing():
-    z, _, speaks = standardise(np.full((1, 50), 7.3, np.float32), np.ones(50, np.bool_), np.array([True]))
-    assert not speaks.any()
-    assert not z.any()
+@pytest.mark.parametrize("made", [Multiplied, Told])
+def test_who_gets_the_same_score_for_everything_is_told_nothing(made):
+    model = made("content", np.full((1, 1), 7.3, np.float32), np.ones((50, 1), np.float32), np.ones(50, np.bool_), np.ones(1, np.bool_))
+    said = Panel([model]).score(strangers(sp.csr_matrix((1, 50), dtype=np.float32)))
+    assert not said.user_speaks.any()
+    assert not said.z.any()
 
 
-def test_scores_that_are_no_numbers_are_refused():
-    with pytest.raises(ScoreError):
-        standardise(np.array([[1, np.nan]], np.float32), np.ones(2, np.bool_), np.array([True]))
+@pytest.mark.parametrize("made", [Multiplied, Told])
+def test_scores_that_are_no_numbers_are_refused(made):
+    items = np.array([[1], [np.nan]], np.float32)
+    model = made("content", np.ones((1, 1), np.float32), items, np.ones(2, np.bool_), np.ones(1, np.bool_))
+    with pytest.raises(ScoreError, match="content"):
+        Panel([model]).score(strangers(sp.csr_matrix((1, 2), dtype=np.float32)))
 
 
 def test_a_blend_reads_back_to_the_very_same_weights():

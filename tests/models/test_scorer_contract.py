@@ -188,7 +188,7 @@ def test_the_order_of_users_is_irrelevant(name: str, two_tastes: World) -> None:
 
 
 def test_similarity_takes_items_in_any_order(fitted: Scorer, newcomers: Newcomers) -> None:
-    """Similarities of some items to some others are those rows and columns of all similarities; what is unknown is like nothing."""
+    """Similarities of some items to others, also stacks of both, are those rows and columns of all; what is unknown is like nothing."""
     everything = np.arange(newcomers.data.interactions.n_items)
     whole = fitted.similarity(everything, everything)
     items, others = np.array([5, 25, 2, 11]), np.array([7, 0, 24])
@@ -202,6 +202,10 @@ def test_similarity_takes_items_in_any_order(fitted: Scorer, newcomers: Newcomer
     assert not whole[:, ~fitted.knows_item].any()
     assert part is not None
     np.testing.assert_allclose(part, whole[np.ix_(items, others)], rtol=1e-5, atol=1e-6)
+    stack, other_stack = np.array([[5, 25], [2, 11], [2, 2]]), np.array([[7, 0, 24], [1, 1, 2], [3, 9, 5]])
+    stacked = fitted.similarity(stack, other_stack)
+    assert stacked is not None
+    np.testing.assert_allclose(stacked, whole[stack[:, :, None], other_stack[:, None, :]], rtol=1e-5, atol=1e-6)
 
 
 def test_similar_items_share_a_colour(make: Made, checkerboard: Checkerboard) -> None:

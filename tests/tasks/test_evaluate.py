@@ -58,3 +58,14 @@ def test_every_kind_of_blend_and_newcomers_are_measured_beside_the_models(fallen
     assert {"blend", "z_mean", "ease", "popularity"} <= rankings["0 likes"]
     of_new = {row["ranking"]: row["value"] for row in metrics if (row["segment"], row["metric"], row["k"]) == ("0 likes", "recall", 10)}
     assert of_new["blend"] == of_new["popularity"] > of_new["ease"] == 0
+
+
+def test_a_night_that_compares_no_other_blends_is_measured_all_the_same(workspace, shop, run):
+    """Without blends to compare, the metrics hold the published one and the models."""
+    workspace.settings_file.write_text(LOSING.replace('["z_mean"]', "[]"))
+    day = SMALL_SHOP.delivery_dates[0]
+    write_delivery(shop, day, workspace.root / "inbox")
+    ending = run(workspace, day)
+    assert ending.ending == "published", ending.reason
+    metrics = pq.read_table(workspace.table("metrics", day)).to_pylist()
+    assert {row["ranking"] for row in metrics} == {"blend", "ease", "popularity"}

@@ -9,8 +9,9 @@ import pytest
 
 from models.bootstrap import Comparison, Interval
 from models.evidence import GateConfig
-from tasks.evaluate import Evaluated, Ladder
+from tasks.evaluate import Evaluated
 from tasks.gate import gate
+from tasks.measured import Ladder
 from tasks.storage import write_json
 from tests.conftest import MONDAY
 from tests.models.test_verdict import GOOD

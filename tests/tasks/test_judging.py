@@ -19,9 +19,9 @@ from tests.worlds import two_tastes
 class Mad(Popularity):
     """A model whose scores are no numbers."""
 
-    def score(self, users):
+    def user_factors(self, users):
         """Answer with nothing that can be ranked."""
-        return np.full_like(super().score(users), np.nan)
+        return np.full_like(super().user_factors(users), np.nan)
 
 
 def test_a_model_whose_scores_are_no_numbers_holds_the_night_under_its_name():
@@ -29,7 +29,7 @@ def test_a_model_whose_scores_are_no_numbers_holds_the_night_under_its_name():
     data = two_tastes().data
     audience = Audience(data, np.ones(data.interactions.n_items, np.bool_))
     with pytest.raises(NightHeldError, match=r"found popularity: scores must be finite.*leave it out of models in \[train\]") as held:
-        list(scored_blocks(audience, [Mad().fit(data, 0)], [np.arange(2)]))
+        list(scored_blocks(audience, [Mad().fit(data, 0)], [np.arange(2)], lambda said: said.users))
     assert isinstance(held.value, ScoreError)
 
 

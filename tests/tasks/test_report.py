@@ -19,9 +19,10 @@ from models.verdict import Check, Evidence
 from tasks.blend import Blended, SegmentWeights
 from tasks.check import Checked
 from tasks.deliveries import Delivery
-from tasks.evaluate import Evaluated, Ladder
+from tasks.evaluate import Evaluated
 from tasks.gate import Gated
 from tasks.ingest import Delivered, SetAside
+from tasks.measured import Ladder
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared
 from tasks.publish import Published

@@ -1,0 +1,56 @@
+"""The best items of a block of users by a blend, exactly and in a total order, and what each model adds to their scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from models.scorer import FAMILIES, Family, UserBlock
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is recommended to a block of users, best first: score descending, then item ascending.
+
+    items (block, k) are -1 where a list ran out; parts (models, block, k) is what each model adds, NaN where it abstains; user_speaks
+    (models, block) says which models speak to whom.
+    """
+
+    items: NDArray[np.int32]
+    parts: NDArray[np.float64]
+    user_speaks: NDArray[np.bool_]
+
+
+class Ranker(Protocol):
+    """Chooses the best of what may be recommended to each user of a block."""
+
+    def best(self, users: UserBlock, seen: sp.csr_matrix, k: int) -> Chosen:
+        """Choose the k best items that are recommendable and not among `seen`, (block, items)."""
+        ...
+
+
+def by_family(parts: NDArray[np.float64], families: tuple[Family, ...]) -> NDArray[np.float64]:
+    """Add the contributions of a family's models; (models, ...) -> (families, ...), NaN where all of them abstain."""
+    found = np.full((len(FAMILIES), *parts.shape[1:]), np.nan)
+    for number, family in enumerate(FAMILIES):
+        for model in np.flatnonzero([of == family for of in families]):
+            silent = np.isnan(found[number])
+            found[number] = np.where(silent, parts[model], found[number] + np.where(np.isnan(parts[model]), 0, parts[model]))
+    return found
+
+
+def published_scores(parts: NDArray[np.float64], families: tuple[Family, ...]) -> NDArray[np.float64]:
+    """Add up the contributions of the families in their order, as anybody who reads the table would; (models, ...) -> (...)."""
+    return np.asarray(np.nansum(by_family(parts, families), axis=0))
+
+
+def allowed_items(seen: sp.csr_matrix, recommendable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark what may be recommended to each user of a block: recommendable and not seen by them; (block, items)."""
+    allowed = np.broadcast_to(recommendable, seen.shape).copy()
+    rows = np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr))
+    allowed[rows, seen.indices] = False
+    return allowed

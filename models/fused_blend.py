@@ -1,0 +1,164 @@
+"""Rank by a blend of standardised scores without standardising a score.
+
+The blended score of an item is, but for a constant of the user and the few groups of items that the same models speak of, a weighted sum
+of the models' scores. Most models are products of vectors, so their weighted sum is one product of longer vectors. It is computed in
+float32 and only has to say which items may be among the k best, under a bound of its error; these few are then scored anew, model by model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.linalg.blas import sgemm
+
+from models.blend import Blend
+from models.block_scores import Panel, Said
+from models.chosen import Chosen, published_scores
+from models.scorer import Scorer, UserBlock
+from models.top_k import ScoreError, within_reach
+
+UNIT = float(np.finfo(np.float32).eps) / 2
+"""The largest relative error of one float32 operation."""
+
+PAIRS_AT_ONCE = 1 << 9
+"""Pairs of a user and an item whose vectors are brought together at a time, so that they stay in cache."""
+
+
+class FusedBlend:
+    """Ranks by a blend whose terms are standardised scores; see `models.blend` for what is added up, and `best` for how exactly."""
+
+    def __init__(self, scorers: Sequence[Scorer], blend: Blend, recommendable: NDArray[np.bool_]) -> None:
+        self.panel, self.blend = Panel(scorers), blend
+        # Items in groups that the same models speak of: in each of them, weights are counted alike.
+        items = np.flatnonzero(recommendable)
+        voices = (np.left_shift(1, np.arange(len(scorers))) @ self.panel.item_speaks)[items]
+        _, first, group = np.unique(voices, return_index=True, return_inverse=True)
+        self.columns = items[np.argsort(group, kind="stable")]
+        self.bounds = np.r_[0, np.cumsum(np.bincount(group, minlength=len(first)))]
+        self.group_speaks = self.panel.item_speaks[:, items[first]]
+        self.in_place = np.array_equal(self.columns, np.arange(len(recommendable)))
+        self.place = np.full(len(recommendable), -1, np.intp)
+        self.place[self.columns] = np.arange(len(self.columns))
+        # One more column for each group carries what is subtracted for the users' means.
+        groups = np.repeat(np.eye(len(first), dtype=np.float32), np.diff(self.bounds), axis=0)
+        stacked = [product[1].vectors[self.columns] for product in self.panel.products if product]
+        self.stacked = np.ascontiguousarray(np.column_stack([*stacked, groups]))
+        self.longest = float(np.sqrt(np.vecdot(self.stacked, self.stacked).max(initial=0)))
+
+    def best(self, users: UserBlock, seen: sp.csr_matrix, k: int) -> Chosen:
+        """Choose the k best items that are recommendable and not among `seen`, (block, items), by the score that is published.
+
+        Which items may be among them is found with float32 sums whose error is bounded; the published score of an item is computed from
+        its own vectors alone, so that no list depends on who else is in the block.
+        """
+        said = [self.panel.said(model, users) for model in range(len(self.panel.scorers))]
+        speaks = np.stack([one.speaks for one in said])
+        if not len(self.columns):
+            return Chosen(np.full((len(users), k), -1, np.int32), np.full((len(said), len(users), k), np.nan), speaks)
+        weights = np.where(speaks.T, self.blend.weights[users.segment], 0)
+        counted = self.blend.counted(weights, self.group_speaks)
+        rough, margin = self._rough(said, weights, counted)
+        seen_place = self.place[seen.indices]
+        rough[np.repeat(np.arange(len(users)), np.diff(seen.indptr))[seen_place >= 0], seen_place[seen_place >= 0]] = -np.inf
+        try:
+            row, place = within_reach(rough, k, margin)
+        except ScoreError as error:
+            raise ScoreError("the blended scores are not finite") from error
+        places = _side_by_side(row, place, len(users), k)
+        items, parts = self._exact(said, weights, counted, places, k)
+        return Chosen(items, parts, speaks)
+
+    def _rough(
+        self, said: Sequence[Said], weights: NDArray[np.float64], counted: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return float32 scores of the columns, (block, columns), and how far from the exact ones they can be, (block,)."""
+        block = len(weights)
+        scale = [np.divide(weights[:, model], one.deviation, out=np.zeros(block), where=one.speaks) for model, one in enumerate(said)]
+        vectors = [scale[model][:, None] * one.vectors for model, one in enumerate(said) if one.vectors is not None]
+        taken_off = np.stack([factor * one.mean for factor, one in zip(scale, said, strict=True)], axis=1) @ self.group_speaks
+        of_users, share = np.column_stack([*vectors, -taken_off]), 1 / counted
+        alone = len(self.bounds) == 2  # with one group, the division by what is counted is part of the product
+        if alone:
+            of_users *= share
+        rough = self._summed_scores(said, scale, share[:, 0] if alone else np.ones(block))
+        multiplied = of_users.astype(np.float32)
+        if rough is None:
+            rough = multiplied @ self.stacked.T
+        elif rough.size:
+            # Read by columns, as BLAS does, transposed views are contiguous: the product is added in place.
+            sgemm(1.0, self.stacked.T, multiplied.T, beta=1.0, c=rough.T, trans_a=1, overwrite_c=1)
+        for group, (start, stop) in enumerate(zip(self.bounds, self.bounds[1:], strict=False)):
+            if not alone:
+                rough[:, start:stop] *= share[:, [group]].astype(np.float32)
+            if (silent := share[:, group] == 0).any():
+                rough[silent, start:stop] = -np.inf
+        length = np.sqrt(np.vecdot(of_users, of_users)) * (1 if alone else share.max(axis=1, initial=0))
+        return rough, self._error(said, scale, share.max(axis=1, initial=0), length).astype(np.float32)
+
+    def _summed_scores(
+        self, said: Sequence[Said], scale: Sequence[NDArray[np.float64]], share: NDArray[np.float64]
+    ) -> NDArray[np.float32] | None:
+        """Add up the scaled scores of the models that are no products; (block, columns), None where all are."""
+        total: NDArray[np.float32] | None = None
+        for one, factor in zip(said, scale, strict=True):
+            if one.scores is not None:
+                term = one.scores * (factor * share).astype(np.float32)[:, None]
+                total = term if total is None else np.add(total, term, out=total)
+        return total if total is None or self.in_place else np.take(total, self.columns, axis=1)
+
+    def _error(
+        self, said: Sequence[Said], scale: Sequence[NDArray[np.float64]], share: NDArray[np.float64], length: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Bound by how much rough and exact scores may differ; (block,).
+
+        A float32 sum of n products errs by at most n units of the product of both lengths. No score lies further from its mean than the
+        root of the catalogue's size times the deviation.
+        """
+        error = (self.stacked.shape[1] + 4) * UNIT * length * self.longest
+        furthest = np.sqrt(len(self.place))
+        for one, factor in zip(said, scale, strict=True):
+            if one.scores is not None:
+                error = error + (len(said) + 4) * UNIT * factor * share * (np.abs(one.mean) + furthest * one.deviation)
+        return 2 * error
+
+    def _exact(
+        self, said: Sequence[Said], weights: NDArray[np.float64], counted: NDArray[np.float64], place: NDArray[np.intp], k: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Score the items within reach, places (block, most of a user) or -1, model by model; return the k best and their parts."""
+        items = np.where(place >= 0, self.columns[place], -1).astype(np.int32)
+        group = np.searchsorted(self.bounds, place, side="right") - 1
+        share = 1 / np.take_along_axis(counted, group, axis=1)
+        parts = np.full((len(said), *place.shape), np.nan)
+        for model, one in enumerate(said):
+            standard = self._scores(model, one, items) - one.mean[:, None]
+            factor = np.divide(weights[:, model], one.deviation, out=np.zeros(len(weights)), where=one.speaks)
+            heard = (items >= 0) & one.speaks[:, None] & self.group_speaks[model][group]
+            np.multiply(standard, share * factor[:, None], out=parts[model], where=heard)
+        total = np.where(items >= 0, published_scores(parts, self.blend.families), -np.inf)
+        order = np.lexsort((items, -total), axis=1)[:, :k]
+        return np.take_along_axis(items, order, axis=1), np.take_along_axis(parts, order[None], axis=2)
+
+    def _scores(self, model: int, one: Said, items: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Return what a model says to each user of some items, (block, places), from the vectors of these alone; -1 stands for any item."""
+        product = self.panel.products[model]
+        if one.vectors is None or product is None:
+            rows = np.arange(len(items))[:, None]
+            return np.zeros(items.shape) if one.scores is None else one.scores[rows, items].astype(np.float64)
+        found = np.empty(items.shape, np.float32)
+        step = max(1, PAIRS_AT_ONCE // max(1, items.shape[1]))
+        for start in range(0, len(items), step):
+            some = slice(start, start + step)
+            vectors = np.take(product[1].vectors, items[some], axis=0, mode="wrap")
+            np.vecdot(vectors, one.vectors[some, None], out=found[some])
+        return found.astype(np.float64)
+
+
+def _side_by_side(row: NDArray[np.intp], place: NDArray[np.intp], n_rows: int, least: int) -> NDArray[np.intp]:
+    """Put the places of each row, rows ascending, into a row of a matrix at least so wide, -1 behind the last."""
+    count = np.bincount(row, minlength=n_rows)
+    places = np.full((n_rows, max(least, count.max(initial=0))), -1)
+    places[row, np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)] = place
+    return places

@@ -1,0 +1,37 @@
+"""What was served: counts, and every user whose list is short, with the reason."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from tasks.night import Night
+from tasks.prepare.training_set import TrainingSet
+from tasks.score.recommendations import Served
+from tasks.score.recommender import RUNGS
+from tasks.tables import TABLES, write_table
+
+
+def served_by(served: Served) -> dict[str, int]:
+    """Count the users with a list on each rung of the cold-start ladder that anybody stands on, by the names of the rungs."""
+    counts = np.bincount(served.rung[served.length > 0], minlength=len(RUNGS))
+    return {rung: int(count) for rung, count in sorted(zip(RUNGS, counts, strict=True)) if count}
+
+
+def write_coverage(night: Night, known: TrainingSet, served: Served, k: int) -> None:
+    """Write the table."""
+    n_recommendable = int(known.recommendable.sum())
+    facts: list[tuple[str, str, float, str]] = [
+        ("users_known", "", known.n_users, ""),
+        ("users_served", "", int(np.count_nonzero(served.length)), ""),
+        ("items_known", "", known.n_items, ""),
+        ("items_recommendable", "", n_recommendable, ""),
+        ("items_shown", "", int(np.count_nonzero(served.shown)), ""),
+    ]
+    facts += [("users_served_by", rung, count, "") for rung, count in served_by(served).items()]
+    for user in np.flatnonzero(served.length < k):
+        reason = f"only {served.length[user]} of {n_recommendable} recommendable items are new to the user and known to a model"
+        facts.append(("short_list", str(known.users["user_id"][int(user)].as_py()), int(served.length[user]), reason))
+    columns = [pa.array(column) for column in zip(*facts, strict=True)]
+    schema = TABLES["coverage"].schema({}, {"run_id": night.run_id})
+    write_table(night.staged_table("coverage"), pa.table(columns, names=["fact", "subject", "value", "reason"]), schema)
