@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import duckdb
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import sql
-from tasks.check import promises
+from tasks.check import ascends, promises
 
 WORLD = {
     "training.users": "select * from (values (1), (2)) as t (user_id)",
@@ -91,3 +94,20 @@ def test_a_broken_promise_is_found(tmp_path, promise, table, rows):
 def test_every_promise_has_been_broken_here():
     tried = {case[0] for mark in test_a_broken_promise_is_found.pytestmark for case in mark.args[1]}
     assert tried == set(promises())
+
+
+keys = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["a", "b", "ä"])), max_size=6)
+
+
+@given(keys, st.booleans())
+def test_ascending_keys_are_told_from_all_others(rows: list[tuple[int, str]], in_order: bool) -> None:
+    """As sorting and counting would tell: sorted by every column in turn, and no key twice."""
+    rows = sorted(rows, key=lambda row: (row[0], row[1].encode())) if in_order else rows
+    table = pa.table({"first": pa.array([row[0] for row in rows], pa.int64()), "second": pa.array([row[1] for row in rows], pa.string())})
+    ordered = table.sort_by([("first", "ascending"), ("second", "ascending")]) == table
+    assert ascends(table) == (ordered and len(set(rows)) == len(rows))
+
+
+def test_keys_with_nulls_are_not_taken_for_ascending() -> None:
+    """They are left to the slow way, which knows where nulls belong."""
+    assert not ascends(pa.table({"first": pa.array([1, None], pa.int64())}))
