@@ -23,7 +23,7 @@ from flows.attempt import Options
 from flows.nightly import run_night
 from flows.settings import load_settings
 from models.blend import Blend
-from models.block_scores import BlockScores
+from models.block_scores import BlockScores, Panel
 from models.bootstrap import Comparison, Interval
 from models.chosen import allowed_items
 from models.churn import judge_overlap
@@ -356,17 +356,17 @@ def test_a_sudden_change_of_the_lists_is_warned_of_and_a_larger_one_refused():
 def test_lists_that_share_nothing_with_yesterdays_are_not_served(second_night, monkeypatch):
     """A fault between the judged models and the staged lists, here scores turned upside down, meets the overlap of the lists themselves."""
     turned = []
-    contributions, scores = Blend.contributions, Blend.scores
+    said = Panel.said
 
     def upside_down(self, *arguments):
         turned.append(1)
-        found = scores(self, *arguments)
-        return np.where(np.isfinite(found), -found, found)
+        found = said(self, *arguments)
+        vectors, scores = (None if part is None else -part for part in (found.vectors, found.scores))
+        return found._replace(vectors=vectors, scores=scores, mean=-found.mean)
 
     def at_score(night, *inputs):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Blend, "scores", upside_down)
-            patch.setattr(Blend, "contributions", lambda self, *rest: -contributions(self, *rest))
+            patch.setattr(Panel, "said", upside_down)
             return score(night, *inputs)
 
     from flows import nightly
