@@ -97,8 +97,7 @@ class Blend:
 
         A group holds the items that the same models speak of: there are few. Returns (block, groups) and the group of each item, (items,).
         """
-        voices = np.left_shift(1, np.arange(len(block.item_speaks))) @ block.item_speaks
-        _, first, group = np.unique(voices, return_index=True, return_inverse=True)
+        first, group = item_groups(block.item_speaks)
         of_user = np.where(block.user_speaks.T, weights, 0)
         return self.counted(of_user, block.item_speaks[:, first]), group
 
@@ -110,6 +109,16 @@ class Blend:
         heard = weights @ speaks.astype(np.float64)
         silence = weights.sum(axis=1, keepdims=True) - heard
         return np.where(heard > 0, heard + (1 - self.redistributed) * silence, np.inf)
+
+
+def item_groups(item_speaks: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Put items that the same models speak of, (models, items), into one group; return the first item of each and the group of every item.
+
+    There are few: in each of them weights are counted alike.
+    """
+    voices = np.left_shift(1, np.arange(len(item_speaks))) @ item_speaks
+    _, first, group = np.unique(voices, return_index=True, return_inverse=True)
+    return first, group
 
 
 def _of_items(of_groups: NDArray[np.generic], group: NDArray[np.intp]) -> NDArray[np.generic]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -69,11 +68,11 @@ class Panel:
         z = np.empty((len(self.scorers), len(users), self.item_speaks.shape[1]), np.float32)
         deviation = np.empty(z.shape[:2], np.float32)
         user_speaks = np.empty(z.shape[:2], np.bool_)
-        for model, said in enumerate(map(self.said, range(len(self.scorers)), repeat(users))):
+        for model, product in enumerate(self.products):
+            said = self.said(model, users)
             deviation[model], user_speaks[model] = said.deviation, said.speaks
             factor = np.divide(1, said.deviation, out=np.zeros(len(users)), where=said.speaks)
             shift = (factor * said.mean).astype(np.float32)[:, None]
-            product = self.products[model]
             if said.vectors is not None and product:
                 np.matmul((said.vectors * factor[:, None]).astype(np.float32), product[1].vectors.T, out=z[model])
             elif said.scores is not None:

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.block_scores import BlockScores
+from models.ragged import place_in_row
 from models.top_k import top_k
 
 SHARPNESS = 2.0 ** np.arange(-2, 5)
@@ -120,7 +121,7 @@ def collect(
         chosen[user, items[user, rank]] = True
     user, item = np.nonzero(chosen)
     count = np.bincount(user, minlength=len(chosen))
-    place = np.arange(len(user)) - np.repeat(np.cumsum(count) - count, count)
+    place = place_in_row(count)
     lists = Candidates.empty(log_mass, segment, np.full(len(segment), newcomers), count.max(initial=0))
     lists.z[:, user, place] = block.z[:, user, item]
     lists.speaks[:, user, place] = np.stack([speaks[user, item] for speaks in spoken])

@@ -43,9 +43,14 @@ def by_family(parts: NDArray[np.float64], families: tuple[Family, ...]) -> NDArr
     return found
 
 
+def summed(families: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add up the families in their order, as anybody who reads the table would; (families, ...) -> (...)."""
+    return np.asarray(np.nansum(families, axis=0))
+
+
 def published_scores(parts: NDArray[np.float64], families: tuple[Family, ...]) -> NDArray[np.float64]:
-    """Add up the contributions of the families in their order, as anybody who reads the table would; (models, ...) -> (...)."""
-    return np.asarray(np.nansum(by_family(parts, families), axis=0))
+    """Return the scores that are published, given what each model adds; (models, ...) -> (...)."""
+    return summed(by_family(parts, families))
 
 
 def allowed_items(seen: sp.csr_matrix, recommendable: NDArray[np.bool_]) -> NDArray[np.bool_]:

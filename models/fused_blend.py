@@ -14,9 +14,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg.blas import sgemm
 
-from models.blend import Blend
+from models.blend import Blend, item_groups
 from models.block_scores import Panel, Said
 from models.chosen import Chosen, published_scores
+from models.ragged import place_in_row
 from models.scorer import Scorer, UserBlock
 from models.top_k import ScoreError, within_reach
 
@@ -32,10 +33,8 @@ class FusedBlend:
 
     def __init__(self, scorers: Sequence[Scorer], blend: Blend, recommendable: NDArray[np.bool_]) -> None:
         self.panel, self.blend = Panel(scorers), blend
-        # Items in groups that the same models speak of: in each of them, weights are counted alike.
         items = np.flatnonzero(recommendable)
-        voices = (np.left_shift(1, np.arange(len(scorers))) @ self.panel.item_speaks)[items]
-        _, first, group = np.unique(voices, return_index=True, return_inverse=True)
+        first, group = item_groups(self.panel.item_speaks[:, items])
         self.columns = items[np.argsort(group, kind="stable")]
         self.bounds = np.r_[0, np.cumsum(np.bincount(group, minlength=len(first)))]
         self.group_speaks = self.panel.item_speaks[:, items[first]]
@@ -60,7 +59,10 @@ class FusedBlend:
             return Chosen(np.full((len(users), k), -1, np.int32), np.full((len(said), len(users), k), np.nan), speaks)
         weights = np.where(speaks.T, self.blend.weights[users.segment], 0)
         counted = self.blend.counted(weights, self.group_speaks)
-        rough, margin = self._rough(said, weights, counted)
+        scale = np.zeros(weights.T.shape)
+        for model, one in enumerate(said):
+            np.divide(weights[:, model], one.deviation, out=scale[model], where=one.speaks)
+        rough, margin = self._rough(said, scale, counted)
         seen_place = self.place[seen.indices]
         rough[np.repeat(np.arange(len(users)), np.diff(seen.indptr))[seen_place >= 0], seen_place[seen_place >= 0]] = -np.inf
         try:
@@ -68,22 +70,23 @@ class FusedBlend:
         except ScoreError as error:
             raise ScoreError("the blended scores are not finite") from error
         places = _side_by_side(row, place, len(users), k)
-        items, parts = self._exact(said, weights, counted, places, k)
+        items, parts = self._exact(said, scale, counted, places, k)
         return Chosen(items, parts, speaks)
 
     def _rough(
-        self, said: Sequence[Said], weights: NDArray[np.float64], counted: NDArray[np.float64]
+        self, said: Sequence[Said], scale: NDArray[np.float64], counted: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return float32 scores of the columns, (block, columns), and how far from the exact ones they can be, (block,)."""
-        block = len(weights)
-        scale = [np.divide(weights[:, model], one.deviation, out=np.zeros(block), where=one.speaks) for model, one in enumerate(said)]
+        """Return float32 scores of the columns, (block, columns), and how far from the exact ones they can be, (block,).
+
+        scale (models, block) is the weight of each model over its deviation, zero where it does not speak.
+        """
         vectors = [scale[model][:, None] * one.vectors for model, one in enumerate(said) if one.vectors is not None]
         taken_off = np.stack([factor * one.mean for factor, one in zip(scale, said, strict=True)], axis=1) @ self.group_speaks
         of_users, share = np.column_stack([*vectors, -taken_off]), 1 / counted
         alone = len(self.bounds) == 2  # with one group, the division by what is counted is part of the product
         if alone:
             of_users *= share
-        rough = self._summed_scores(said, scale, share[:, 0] if alone else np.ones(block))
+        rough = self._summed_scores(said, scale, share[:, 0] if alone else np.ones(len(share)))
         multiplied = of_users.astype(np.float32)
         if rough is None:
             rough = multiplied @ self.stacked.T
@@ -98,9 +101,7 @@ class FusedBlend:
         length = np.sqrt(np.vecdot(of_users, of_users)) * (1 if alone else share.max(axis=1, initial=0))
         return rough, self._error(said, scale, share.max(axis=1, initial=0), length).astype(np.float32)
 
-    def _summed_scores(
-        self, said: Sequence[Said], scale: Sequence[NDArray[np.float64]], share: NDArray[np.float64]
-    ) -> NDArray[np.float32] | None:
+    def _summed_scores(self, said: Sequence[Said], scale: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float32] | None:
         """Add up the scaled scores of the models that are no products; (block, columns), None where all are."""
         total: NDArray[np.float32] | None = None
         for one, factor in zip(said, scale, strict=True):
@@ -110,7 +111,7 @@ class FusedBlend:
         return total if total is None or self.in_place else np.take(total, self.columns, axis=1)
 
     def _error(
-        self, said: Sequence[Said], scale: Sequence[NDArray[np.float64]], share: NDArray[np.float64], length: NDArray[np.float64]
+        self, said: Sequence[Said], scale: NDArray[np.float64], share: NDArray[np.float64], length: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Bound by how much rough and exact scores may differ; (block,).
 
@@ -125,7 +126,7 @@ class FusedBlend:
         return 2 * error
 
     def _exact(
-        self, said: Sequence[Said], weights: NDArray[np.float64], counted: NDArray[np.float64], place: NDArray[np.intp], k: int
+        self, said: Sequence[Said], scale: NDArray[np.float64], counted: NDArray[np.float64], place: NDArray[np.intp], k: int
     ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Score the items within reach, places (block, most of a user) or -1, model by model; return the k best and their parts."""
         items = np.where(place >= 0, self.columns[place], -1).astype(np.int32)
@@ -134,9 +135,8 @@ class FusedBlend:
         parts = np.full((len(said), *place.shape), np.nan)
         for model, one in enumerate(said):
             standard = self._scores(model, one, items) - one.mean[:, None]
-            factor = np.divide(weights[:, model], one.deviation, out=np.zeros(len(weights)), where=one.speaks)
             heard = (items >= 0) & one.speaks[:, None] & self.group_speaks[model][group]
-            np.multiply(standard, share * factor[:, None], out=parts[model], where=heard)
+            np.multiply(standard, share * scale[model][:, None], out=parts[model], where=heard)
         total = np.where(items >= 0, published_scores(parts, self.blend.families), -np.inf)
         order = np.lexsort((items, -total), axis=1)[:, :k]
         return np.take_along_axis(items, order, axis=1), np.take_along_axis(parts, order[None], axis=2)
@@ -160,5 +160,5 @@ def _side_by_side(row: NDArray[np.intp], place: NDArray[np.intp], n_rows: int, l
     """Put the places of each row, rows ascending, into a row of a matrix at least so wide, -1 behind the last."""
     count = np.bincount(row, minlength=n_rows)
     places = np.full((n_rows, max(least, count.max(initial=0))), -1)
-    places[row, np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)] = place
+    places[row, place_in_row(count)] = place
     return places

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from models.ragged import place_in_row
+
 BLOCK_CELLS = 1 << 20
 """Scores handled at a time: few enough to stay in cache between the first and the second look at them."""
 
@@ -48,7 +50,7 @@ def _smallest_keys(scores: NDArray[np.float32], k: int) -> NDArray[np.uint64]:
     row, item = _within_reach(scores, k, None)
     count = np.bincount(row, minlength=len(scores))
     keys = np.full((len(scores), count.max()), NOTHING)
-    keys[row, np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)] = _keys(scores[row, item], item)
+    keys[row, place_in_row(count)] = _keys(scores[row, item], item)
     if keys.shape[1] > k:
         keys = np.partition(keys, k - 1, axis=1)[:, :k]
     keys.sort(axis=1)

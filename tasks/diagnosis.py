@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Literal
 
 from tasks.deliveries import raw_note, raw_rows
-from tasks.inspection import command, reference_fault, unreadable_manifests
+from tasks.inspection import UNPIN, command, reference_fault, unreadable_manifests
 from tasks.lock import at_work
 from tasks.orphans import orphans
 from tasks.publication import NOTE
@@ -128,7 +128,7 @@ def _manifests(workspace: Workspace) -> Iterator[Finding]:
 def _reference(workspace: Workspace) -> Iterator[Finding]:
     if reference_fault(workspace):
         sentence = "reference.json is damaged: no night is compared with the pinned models, and `gc` removes no models"
-        yield Finding("reference", "bad", sentence, "restore it from a backup, or remove it: the next published night pins its own models")
+        yield Finding("reference", "bad", sentence, UNPIN)
 
 
 def _freshness(workspace: Workspace, keeping: KeepingConfig, now: datetime) -> Iterator[Finding]:

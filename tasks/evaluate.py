@@ -92,7 +92,7 @@ def evaluate(
     with limited_threads(night.compute):
         of_new = _as_newcomers(judge, blended, newcomers, half[new], speaker).per_user(targets[newcomers], config.ks) if len(new) else {}
         pinned = judge_reference(night, known, audience, users, k, judging, by_days=by_days)
-    few = sample_of(known, newcomers, judging.max_compared_users) if len(new) else new
+    few = sample_of(known, newcomers, judging.max_compared_users)
     compared_as_new = _compared(unserved, newcomers[few], half[new][few], targets, config.ks, night.compute, newcomers=True)
     groups = _groups(audience.data, users)
     likes = np.bincount(audience.data.interactions.item, minlength=known.n_items)

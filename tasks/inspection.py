@@ -13,6 +13,9 @@ from tasks.intact import Fault, fault_of
 from tasks.model_set import set_fault
 from tasks.workspace import SOURCES, Workspace, read_json
 
+UNPIN = "restore it from a backup, or remove it: the next published night pins its own models"
+"""What to do about a damaged reference.json."""
+
 
 @dataclass(frozen=True)
 class Damage:
@@ -68,8 +71,7 @@ def _small_files(workspace: Workspace) -> Iterator[Examination]:
         again = f"restore it from a backup, or remove it and type: {_nightly(workspace, 'run')} --run-date {dates.get(path.stem, 'DATE')}"
         yield Examination(fault.file, 0, lambda fault=fault: fault, again)  # type: ignore[misc]
     if workspace.reference.exists():
-        unpin = "restore it from a backup, or remove it: the next published night pins its own models"
-        yield Examination("reference.json", _size(workspace.reference), lambda: reference_fault(workspace), unpin)
+        yield Examination("reference.json", _size(workspace.reference), lambda: reference_fault(workspace), UNPIN)
 
 
 def reference_fault(workspace: Workspace) -> Fault | None:

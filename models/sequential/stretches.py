@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.ragged import place_in_row
 from models.scorer import Interactions
 
 
@@ -50,7 +51,7 @@ class Sequences:
         shift = rng.integers(0, length, len(self.n_likes))
         n_pieces = (self.n_likes + shift - 1) // length + 1
         owner = np.repeat(np.arange(len(self.n_likes)), n_pieces)
-        piece = np.arange(len(owner)) - np.repeat(np.cumsum(n_pieces) - n_pieces, n_pieces)
+        piece = place_in_row(n_pieces)
         place = (piece * length - shift[owner])[:, None] + np.arange(length + ahead)
         inside = (place >= 0) & (place < self.n_likes[owner, None])
         taken = np.where(inside, self.start[owner, None] + place, 0)

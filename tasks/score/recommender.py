@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.because import Because
 from models.blend import Blend
-from models.chosen import Chosen, Ranker, by_family
+from models.chosen import Chosen, Ranker, by_family, summed
 from models.fused_blend import FusedBlend
 from models.scorer import Scorer, TrainingData, UserBlock
 from models.voiced_blend import VoicedBlend
@@ -39,8 +39,8 @@ class Lists:
 
     @property
     def score(self) -> NDArray[np.float64]:
-        """Add up the families in their order, as anybody who reads the table would; (rows,)."""
-        return np.asarray(np.nansum(self.families, axis=0))
+        """Return the score of every row; (rows,)."""
+        return summed(self.families)
 
 
 class Recommender:

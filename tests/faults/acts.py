@@ -13,23 +13,17 @@ from tests.faults.disks import CountingDisk, DyingDisk
 from tests.faults.sweep import Act
 
 
-def _nights(root: Path, *numbers: int) -> None:
-    for number in numbers:
-        tiny_night.deliver(root, number)
-        assert tiny_night.run(root, number).ending == "published"
-
-
 def _nothing_yet(root: Path) -> None:
     tiny_night.deliver(root, 0)
 
 
 def _two_nights(root: Path) -> None:
-    _nights(root, 0, 1)
+    tiny_night.nights(root, 0, 1)
     tiny_night.deliver(root, 2)
 
 
 def _a_late_delivery(root: Path) -> None:
-    _nights(root, 0, 1)
+    tiny_night.nights(root, 0, 1)
     tiny_night.deliver(root, 1, variant=1)
 
 
@@ -58,11 +52,11 @@ def second(root: Path, disk: Disk | None, *, replace: bool = True) -> Ending:
 
 
 def _three_nights(root: Path) -> None:
-    _nights(root, 0, 1, 2)
+    tiny_night.nights(root, 0, 1, 2)
 
 
 def _five_nights(root: Path) -> None:
-    _nights(root, *range(5))
+    tiny_night.nights(root, *range(5))
 
 
 def back(root: Path, disk: Disk | None) -> Ending:

@@ -39,15 +39,9 @@ def root(memory_path: Path) -> Path:
     """Return a workspace of the tiny world with one published night and the next day's delivery."""
     root = memory_path / "shop"
     tiny_night.new_workspace(root)
-    _nights(root, 0)
+    tiny_night.nights(root, 0)
     deliver(root, 1)
     return root
-
-
-def _nights(root: Path, *numbers: int) -> None:
-    for number in numbers:
-        deliver(root, number)
-        assert run(root, number).ending == "published"
 
 
 def _seen(root: Path) -> View:
@@ -112,7 +106,7 @@ def test_a_date_that_neither_the_clock_nor_the_data_have_come_to_is_refused(root
 def test_dates_to_come_are_told_of_and_cost_no_older_date(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where they were published all the same, by a clock that was ahead."""
     monkeypatch.setattr(attempt, "now", lambda: NOON + timedelta(days=400))
-    _nights(root, 1, 2, 3, 365)
+    tiny_night.nights(root, 1, 2, 3, 365)
     assert show_status(root, NOON, as_json=True) == STALE
     assert collect(root, NOON, as_json=True, dry_run=False, with_orphans=False) == 0
     assert {str(day(number)) for number in (2, 3, 365)} <= _seen(root).dates
@@ -147,7 +141,7 @@ def test_a_repair_that_is_cut_off_and_loses_its_files_takes_no_whole_table_away(
 
 @pytest.mark.fault("D5")
 def test_a_lost_pointer_comes_back_to_where_it_was_rolled_back_to(root: Path) -> None:
-    _nights(root, 1, 2)
+    tiny_night.nights(root, 1, 2)
     assert rolled_back(root, 0).exit_code == 0
     (root / "current.json").write_bytes(b"garbage")
     assert tiny_night.collected(root, 0).exit_code == 0
@@ -156,7 +150,7 @@ def test_a_lost_pointer_comes_back_to_where_it_was_rolled_back_to(root: Path) ->
 
 @pytest.mark.fault("D5")
 def test_a_lost_pointer_is_found_before_a_killed_backfill_is_carried_out(root: Path) -> None:
-    _nights(root, 2, 3)
+    tiny_night.nights(root, 2, 3)
     deliver(root, 1, variant=1)
     noted = _first(root, 1, _ends("/note.json"))
     assert exit_code(run, root, 1, DyingDisk(noted + 10), replace=True) == -signal.SIGKILL
@@ -167,7 +161,7 @@ def test_a_lost_pointer_is_found_before_a_killed_backfill_is_carried_out(root: P
 
 @pytest.mark.fault("D5")
 def test_a_repair_after_a_rollback_makes_the_same_bytes_and_leaves_the_pointer(root: Path) -> None:
-    _nights(root, 1, 2, 3)
+    tiny_night.nights(root, 1, 2, 3)
     assert rolled_back(root, 0).exit_code == 0
     before = _seen(root)
     _flip(root / "tables" / "recommendations" / f"run_date={day(2)}" / "part-0.parquet")
@@ -191,7 +185,7 @@ def test_an_attempt_stopped_while_it_published_has_one_row_in_runs(root: Path) -
     served = _first(root, 1, lambda step: step.name == "replace" and "/tables/" in str(step.target) and ".staging" not in str(step.target))
     with pytest.raises(KeyboardInterrupt):
         run(root, 1, InterruptedDisk(served + 6, signal.SIGINT))
-    _nights(root, 2)
+    tiny_night.nights(root, 2)
     rows = pq.read_table(root / "latest" / "runs.parquet", columns=["attempt_id", "run_date", "ending"]).to_pylist()
     assert len({row["attempt_id"] for row in rows}) == len(rows)
     assert [row["ending"] for row in rows if str(row["run_date"]) == str(day(1))] == ["published"]
@@ -203,7 +197,7 @@ def test_grace_begins_when_the_pointer_leaves_not_when_the_night_was_decided(roo
     toml.write_text(toml.read_text().replace("grace_hours = 0", "grace_hours = 24"))
     for number in range(1, 5):
         monkeypatch.setattr(attempt, "now", lambda at=NOON + timedelta(days=number): at)
-        _nights(root, number)
+        tiny_night.nights(root, number)
     monkeypatch.setattr(tiny_night, "now", lambda: NOON + timedelta(days=4, hours=6))
     assert rolled_back(root, 0).exit_code == 0
     monkeypatch.setattr(attempt, "now", lambda: NOON + timedelta(days=5))

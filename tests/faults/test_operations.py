@@ -58,9 +58,7 @@ def published_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Publish four nights of the tiny world; nobody may change them."""
     root = tmp_path_factory.mktemp("operations") / "shop"
     tiny_night.new_workspace(root)
-    for number in range(NIGHTS):
-        tiny_night.deliver(root, number)
-        assert tiny_night.run(root, number).ending == "published"
+    tiny_night.nights(root, *range(NIGHTS))
     return root
 
 
@@ -139,9 +137,7 @@ def test_missed_nights_are_shown_and_made_up_for_once_each_oldest_first(
     memory_path: Path, told: Told, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workspace = tiny_night.new_workspace(memory_path / "gaps")
-    for number in (0, 1, 4):
-        tiny_night.deliver(workspace.root, number)
-        assert tiny_night.run(workspace.root, number).ending == "published"
+    tiny_night.nights(workspace.root, 0, 1, 4)
     _, status = told(show_status, workspace.root, noon(5))
     assert list(status["calendar"].values())[-7:] == ["not yet", "published", "published", "missed", "missed", "published", "not yet"]
     command = f"nightly backfill --workspace {workspace.root} --from {day(2)} --to {day(3)}"

@@ -179,6 +179,13 @@ def run(root: Path, number: int, disk: Disk | None = None, **options: bool) -> E
     return _on(disk, number, lambda: attempted(tiny, root, day(number), _settings(root), Options(**options)))
 
 
+def nights(root: Path, *numbers: int) -> None:
+    """Deliver and publish nights one after the other; a night that does not publish fails the test."""
+    for number in numbers:
+        deliver(root, number)
+        assert run(root, number).ending == "published"
+
+
 def rolled_back(root: Path, number: int, disk: Disk | None = None) -> Ending:
     """Serve an earlier date again."""
     return _on(disk, number, lambda: _as_ending(roll_back(root, day(number), now(), as_json=True), number))
