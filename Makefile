@@ -7,6 +7,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
+RIVALS := .venv/bench/bin/python
 CODE := flows tasks models sql tests $(wildcard benchmarks)
 
 # An interpreter must run, not merely exist: version managers leave stubs that fail when called.
@@ -32,11 +33,12 @@ UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate
 PRINT_EXTRA := import sys, tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	print(*project["optional-dependencies"][sys.argv[1]], sep="\n")
 
-.PHONY: help python setup demo test test-slow check lint format bench bench-quality lock clean
+.PHONY: help python setup demo test test-slow check lint format lock clean \
+	bench bench-scoring bench-speed bench-loops bench-second-night bench-growth bench-quick bench-quality
 
 help: ## list these targets
 	@echo "make TARGET, where TARGET is one of"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 22
 
 python: ## say which interpreter .venv is made with
 	@$(FIND_PYTHON)
@@ -55,7 +57,7 @@ test-slow: setup ## run all tests, the slow ones too
 	@echo "==> Running all tests, the slow ones too"
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "slow or not slow"
 
-check: lint test ## everything that must hold before a change is merged: lint, then test
+check: lint bench-quick test ## everything that must hold before a change is merged: lint, bench-quick, then test
 
 lint: setup ## format, style, types, import contracts and SQL style; changes nothing
 	@echo "==> Format (ruff format --check)"
@@ -74,15 +76,35 @@ format: setup ## put the code into shape: formatting, import order, safe fixes
 	@$(BIN)/ruff check --quiet --fix-only $(CODE)
 	@$(BIN)/ruff format --quiet $(CODE)
 
-bench: setup .venv/bench/.rivals ## how fast: ranking beside libraries, nights beside a script; DATA=folder of data sets
+bench: bench-scoring bench-speed bench-loops bench-second-night bench-growth ## how fast, everything: hours; ARGUMENTS=--write fills benchmarks/README.md
+
+bench-scoring: setup .venv/bench/.rivals ## ranking 100,000 users beside libraries
 	@echo "==> Ranking 100,000 users"
-	@$(BIN)/python -m benchmarks.scoring --rivals-python .venv/bench/bin/python
-	@echo "==> Whole nights (benchmarks/README.md says how)"
+	@$(BIN)/python -m benchmarks.scoring --rivals-python $(RIVALS) $(ARGUMENTS)
+
+bench-speed: setup ## whole nights beside the script people would write; DATA=folder of data sets
+	@echo "==> Whole nights beside thirty lines"
 	@$(BIN)/python -m benchmarks.speed $(if $(DATA),--data "$(DATA)") $(ARGUMENTS)
+
+bench-loops: setup ## training loops beside Keras fit
+	@echo "==> Training loops"
+	@$(BIN)/python -m benchmarks.training_loops $(ARGUMENTS)
+
+bench-second-night: setup ## the second night beside a full one
+	@echo "==> The second night"
+	@$(BIN)/python -m benchmarks.second_night $(ARGUMENTS)
+
+bench-growth: setup .venv/bench/.rivals ## nights of 2, 6 and 20 million events, and their plots
+	@echo "==> Nights of growing logs"
+	@$(BIN)/python -m benchmarks.growth --plots-python $(RIVALS) $(ARGUMENTS)
+
+bench-quick: setup .venv/bench/.rivals ## fail where ranking or a night is slower beside its rivals than it should be
+	@echo "==> Ranking and a night beside rivals"
+	@$(BIN)/python -m benchmarks.quick --rivals-python $(RIVALS) $(ARGUMENTS)
 
 bench-quality: setup .venv/bench/.rivals ## judge the published lists beside rivals; DATA=folder of data sets, ARGUMENTS=--help
 	@echo "==> Judging the published lists (benchmarks/README.md says how)"
-	@$(BIN)/python -m benchmarks.quality --rivals-python .venv/bench/bin/python $(if $(DATA),--data "$(DATA)") $(ARGUMENTS)
+	@$(BIN)/python -m benchmarks.quality --rivals-python $(RIVALS) $(if $(DATA),--data "$(DATA)") $(ARGUMENTS)
 
 lock: ## write the lock files again from pyproject.toml (needs uv; newer versions with LOCK_FLAGS=--upgrade)
 	@command -v uv >/dev/null 2>&1 || { echo "make lock needs uv, which was not found."; echo "Install it (pip install uv) and try again."; exit 1; }

@@ -69,14 +69,29 @@ def deliver(workspace: Path, run_date: date, **sources: pd.DataFrame | None) -> 
 
 def run(workspace: Path, run_date: date, settings: Mapping[str, str], code: Path = HERE) -> Night:
     """Run one night with the default configuration but for `settings` (NIGHTLY__... variables), and measure the whole process."""
-    command = [sys.executable, "-m", "flows.cli", "run", "--workspace", str(workspace), "--run-date", str(run_date), "--json"]
-    finished, seconds, peak_bytes = measured(command, workspace, settings, code)
+    finished, seconds, peak_bytes = measured(night_command(workspace, run_date), workspace, settings, code)
     (workspace / "night.log").write_text(finished.stderr)
+    return Night(workspace, run_date, ending_told(finished.stdout, finished.stderr), seconds, peak_bytes)
+
+
+def ending_told(answer: str, log: str) -> dict[str, Any]:
+    """Read how a night says that it ended; one that died without an answer failed, with the last line of its log."""
     try:
-        ending = json.loads(finished.stdout)
+        told: dict[str, Any] = json.loads(answer)
     except json.JSONDecodeError:
-        ending = {"ending": "failed", "reason": (finished.stderr.strip().splitlines() or ["no output"])[-1]}
-    return Night(workspace, run_date, ending, seconds, peak_bytes)
+        return {"ending": "failed", "reason": (log.strip().splitlines() or ["no output"])[-1]}
+    return told
+
+
+def night_command(workspace: Path, run_date: date) -> list[str]:
+    """Return the command that runs a night and answers in JSON."""
+    return [sys.executable, "-m", "flows.cli", "run", "--workspace", str(workspace), "--run-date", str(run_date), "--json"]
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return what is set around the bench, but of NIGHTLY__ settings only the given: a night is the default night wherever it runs."""
+    around = os.environ.items()  # noqa: TID251  # handed on as it is
+    return {name: value for name, value in around if not name.startswith("NIGHTLY__") and name != "PREFECT_API_URL"} | dict(settings)
 
 
 def measured(
@@ -84,10 +99,8 @@ def measured(
 ) -> tuple[subprocess.CompletedProcess[str], float, int]:
     """Run a process with only these NIGHTLY__ settings; return how it ended, its seconds and its peak memory. `folder` takes a note."""
     note = folder / ".measured.json"
-    around = os.environ.items()  # noqa: TID251  # a night is the default night whatever is set around the bench
-    own = {name: value for name, value in around if not name.startswith("NIGHTLY__") and name != "PREFECT_API_URL"}
     outer = [sys.executable, "-I", "-S", str(Path(__file__).with_name("measured.py")), str(note), *command]
-    finished = subprocess.run(outer, cwd=code, env={**own, **(settings or {})}, capture_output=True, text=True, check=False)
+    finished = subprocess.run(outer, cwd=code, env=environment(settings or {}), capture_output=True, text=True, check=False)
     cost = json.loads(note.read_text())
     return finished, cost["seconds"], cost["peak_bytes"]
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from benchmarks import readme
 from benchmarks.cold import cold
 from benchmarks.compare import OURS, Plan, Result, compare
-from benchmarks.readme import METRICS, README, command_line, conditions, quality_tables, replaced
+from benchmarks.readme import METRICS, quality_tables
 from benchmarks.sets import SETS, BenchSet, SetMissingError
 
 app = App(name="quality", help=__doc__, help_format="plaintext")
@@ -61,9 +61,7 @@ def quality(
                 with out.open("a") as file:
                     file.write(json.dumps(result) + "\n")
     if write:
-        figures = conditions(command_line(), datetime.now(UTC).date()) + "\n" + quality_tables(results)  # noqa: TID251  # a bench dates its figures
-        README.write_text(replaced(README.read_text(), "quality", figures))
-        print(f"Written into {README}")
+        readme.write("quality", quality_tables(results))
     return 0
 
 

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,6 +25,13 @@ def replaced(text: str, name: str, figures: str) -> str:
     if not opening or not closing:
         raise ValueError(f"expected the marks {begin} and {end}")
     return f"{before}{begin}\n{figures.strip()}\n{end}{after}"
+
+
+def write(name: str, *parts: str) -> None:
+    """Put what a bench measured, and how, between its marks in the README."""
+    today = datetime.now(UTC).date()  # noqa: TID251  # a bench dates its figures
+    README.write_text(replaced(README.read_text(), name, "\n".join([conditions(command_line(), today), *parts])))
+    print(f"Written into {README}")
 
 
 def conditions(command: str, today: date) -> str:

@@ -1,6 +1,6 @@
 """The hot loop of every night: the exact best 100 of 20,000 items for 100,000 users, beside what others offer for it.
 
-    python -m benchmarks.scoring [--users 100000] [--rivals-python .venv/bench/bin/python]
+    python -m benchmarks.scoring [--users 100000] [--rivals-python .venv/bench/bin/python] [--write]
 
 Every contender is a process of its own and is timed from vectors in memory to lists in memory. `bare product` only multiplies: what no way
 that looks at every score can be faster than.
@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -120,12 +122,16 @@ CONTENDERS: dict[str, tuple[Callable[[Matrix, Matrix, sp.csr_matrix], Any], str 
 }
 """Name -> what it does, and the package of the rivals' environment that it needs."""
 
+DISTRIBUTIONS = {"faiss": "faiss-cpu"}
+"""Package -> the name under which it is installed, where that is another."""
+
 
 def world(n_users: int) -> tuple[Matrix, Matrix, sp.csr_matrix]:
     """Draw vectors, and what everybody has seen."""
     rng = np.random.default_rng(7)
     users, items = (rng.standard_normal((n, WIDTH), dtype=np.float32) for n in (n_users, N_ITEMS))
-    place = np.concatenate([np.sort(rng.choice(N_ITEMS, N_SEEN, replace=False)) for _ in range(n_users)])
+    width = N_ITEMS // N_SEEN  # one seen item out of every stretch of the catalogue: sorted, and none twice
+    place = (rng.integers(width, size=(n_users, N_SEEN)) + width * np.arange(N_SEEN)).ravel()
     indptr = np.arange(0, len(place) + 1, N_SEEN)
     return users, items, sp.csr_matrix((np.ones(len(place), np.float32), place.astype(np.int32), indptr), shape=(n_users, N_ITEMS))
 
@@ -142,12 +148,59 @@ def wrong_lists(lists: Lists, users: Matrix, items: Matrix, seen: sp.csr_matrix)
 def measure(name: str, n_users: int) -> None:
     """Run one contender in this process and print what it took."""
     users, items, seen = world(n_users)
-    work = CONTENDERS[name][0]
+    work, package = CONTENDERS[name]
     work(users[:AT_ONCE], items, seen[:AT_ONCE])  # libraries load and compile at their first call
     started = time.perf_counter()
     lists = work(users, items, seen)
     seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "wrong": None if lists is None else wrong_lists(lists, users, items, seen)}))
+    release = f"{package} {version(DISTRIBUTIONS.get(package, package))}" if package else ""
+    wrong = None if lists is None else wrong_lists(lists, users, items, seen)
+    print(json.dumps({"seconds": seconds, "wrong": wrong, "release": release}))
+
+
+@dataclass
+class Timed:
+    """What one contender took: seconds of each round, how many of its lists are wrong (None where it makes none), and its release."""
+
+    seconds: list[float] = field(default_factory=list)
+    wrong: int | None = None
+    release: str = ""
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+
+def timed(names: Iterable[str], n_users: int, rounds: int, rivals_python: Path | None) -> dict[str, Timed]:
+    """Time contenders, each a process of its own, round after round in turn; those that need packages nobody has are left out.
+
+    `rivals_python` is the interpreter of the environment with the rivals. Raises RuntimeError where a contender fails.
+    """
+    found: dict[str, Timed] = {}
+    for _, name in itertools.product(range(rounds), names):
+        python = sys.executable if CONTENDERS[name][1] is None else rivals_python
+        if python is None:
+            continue
+        command = [str(python), "-m", "benchmarks.scoring", "--only", name, "--users", str(n_users)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{name}: {(done.stderr.strip().splitlines() or ['failed without a word'])[-1]}")
+        result = json.loads(done.stdout.splitlines()[-1])
+        entry = found.setdefault(name, Timed())
+        entry.seconds.append(result["seconds"])
+        entry.wrong, entry.release = result["wrong"], result["release"]
+    return found
+
+
+def as_table(found: Mapping[str, Timed]) -> str:
+    """Return the medians as a Markdown table, the fastest first, with their ratios to the bare product and of ours to them."""
+    product, own = found["bare product"].median, found["ours"].median
+    lines = ["| way | seconds | of the bare product | ours takes of it | wrong lists |", "| --- | --- | --- | --- | --- |"]
+    for name, entry in sorted(found.items(), key=lambda pair: pair[1].median):
+        who = f"**{name}**" if name == "ours" else name
+        wrong = "" if entry.wrong is None else entry.wrong
+        lines.append(f"| {who} | {entry.median:.2f} | {entry.median / product:.2f} | {own / entry.median:.2f} | {wrong} |")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> int:
@@ -156,29 +209,20 @@ def main() -> int:
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rivals-python", type=Path, help="interpreter of the environment with faiss and implicit")
+    parser.add_argument("--write", action="store_true", help="put the table into benchmarks/README.md")
     parser.add_argument("--only", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.only:
         measure(given.only, given.users)
         return 0
-    seconds: dict[str, list[float]] = {}
-    wrong: dict[str, int | None] = {}
-    for _ in range(given.rounds):
-        for name, (_, package) in CONTENDERS.items():
-            python = sys.executable if package is None else given.rivals_python
-            if python is None:
-                continue
-            command = [str(python), "-m", "benchmarks.scoring", "--only", name, "--users", str(given.users)]
-            with tempfile.TemporaryFile() as errors:
-                done = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, check=True, text=True)
-            result = json.loads(done.stdout.splitlines()[-1])
-            seconds.setdefault(name, []).append(result["seconds"])
-            wrong[name] = result["wrong"]
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    print("| way | seconds | of the bare product | wrong lists |\n| --- | --- | --- | --- |")
-    for name, median in sorted(medians.items(), key=lambda pair: pair[1]):
-        share = median / medians["bare product"]
-        print(f"| {name} | {median:.2f} | {share:.2f} | {'' if wrong[name] is None else wrong[name]} |")
+    found = timed(CONTENDERS, given.users, given.rounds, given.rivals_python)
+    print(as_table(found))
+    if given.write:
+        from benchmarks.readme import write  # needs packages that the environment of the rivals does not have
+
+        releases = sorted({entry.release for entry in found.values() if entry.release})
+        about = f"{given.users:,} users, medians of {given.rounds} rounds in turn; beside {', '.join(releases) or 'no library'}.\n"
+        write("scoring", about, as_table(found))
     return 0
 
 

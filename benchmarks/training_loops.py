@@ -10,15 +10,15 @@ import importlib
 import json
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import scipy.sparse as sp
 from cyclopts import App, Parameter
 
+from benchmarks import readme
 from benchmarks.loops import LOOPS
-from benchmarks.readme import README, command_line, conditions, replaced, table
+from benchmarks.readme import table
 from benchmarks.sparse_world import SparseWorldConfig, sparse_world
 from benchmarks.splits import Likes
 from models.compute import ComputeConfig, configure_tensorflow, limited_threads
@@ -50,11 +50,8 @@ def training_loops(
         print(json.dumps(result), flush=True)
         results.append(result)
     if write:
-        now = datetime.now(UTC).date()  # noqa: TID251  # a bench dates its figures
         world = f"{users:,} users, {items:,} items, {len(data.interactions):,} likes, {threads} threads.\n"
-        README.write_text(
-            replaced(README.read_text(), "training loops", "\n".join([conditions(command_line(), now), world, as_table(results)]))
-        )
+        readme.write("training loops", world, as_table(results))
     return 0
 
 
