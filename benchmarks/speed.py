@@ -71,12 +71,18 @@ class Run:
 
 @dataclass(frozen=True)
 class Round:
-    """The script and the night, one after the other, and the seconds of a process that only imports what each imports."""
+    """The script and the night, one after the other."""
 
     script: Run
     night: Run
-    script_imports: float
-    night_imports: float
+
+
+@dataclass(frozen=True)
+class Imports:
+    """The seconds of a process that only imports what the script imports, and of one that imports what a night does."""
+
+    script: float
+    night: float
 
 
 @app.default
@@ -98,7 +104,8 @@ def speed(
             continue
         with tempfile.TemporaryDirectory(prefix="bench-speed-") as folder:
             found[name] = compared(bench_set, Path(folder), rounds)
-    parts = [f"K = {K}, EASE; medians of {rounds} rounds in turn.\n", ratios(found), where_the_time_goes(found), *absent]
+    about = f"K = {K}, EASE; medians of {rounds} rounds in turn.\n"
+    parts = [about, ratios(found, imports(rounds)), where_the_time_goes(found), *absent]
     print("\n".join(parts))
     if write:
         readme.write("speed", *parts)
@@ -109,8 +116,7 @@ def compared(bench_set: BenchSet, folder: Path, rounds: int) -> list[Round]:
     """Run the script and the night in turn; `folder` takes what they write."""
     found = []
     for number in range(rounds):
-        imports = [importing(code, folder) for code in (script_imports(), NIGHT_IMPORTS)]
-        found.append(Round(script(bench_set, folder), night(bench_set, folder / f"night-{number}"), *imports))
+        found.append(Round(script(bench_set, folder), night(bench_set, folder / f"night-{number}")))
         last = found[-1]
         print(f"{bench_set.name}: thirty lines {last.script.seconds:.1f} s, night {last.night.seconds:.1f} s", file=sys.stderr, flush=True)
     return found
@@ -132,8 +138,14 @@ def script_imports() -> str:
     return "\n".join(line for line in SCRIPT.read_text().splitlines() if line.startswith(("import ", "from ")))
 
 
-def importing(code: str, folder: Path) -> float:
-    """Return the seconds of a process that does no more than this."""
+def imports(rounds: int) -> Imports:
+    """Return what importing takes, medians of rounds in turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = [[_process(code, Path(folder)) for code in (script_imports(), NIGHT_IMPORTS)] for _ in range(rounds)]
+    return Imports(*map(statistics.median, zip(*seconds, strict=True)))
+
+
+def _process(code: str, folder: Path) -> float:
     finished, seconds, _ = measured([sys.executable, "-c", code], folder)
     if finished.returncode:
         raise RuntimeError(f"{code}: {finished.stderr.strip().splitlines()[-1]}")
@@ -167,35 +179,33 @@ def work_ratio(rounds: Sequence[Round]) -> float:
     return statistics.median(found.night.work_seconds / found.script.seconds for found in rounds)
 
 
-def apart_ratio(rounds: Sequence[Round]) -> float:
+def apart_ratio(rounds: Sequence[Round], imported: Imports) -> float:
     """Return what the whole night is of the script where imports are taken off both; the median of the rounds."""
-    return statistics.median(
-        (found.night.seconds - found.night_imports) / max(found.script.seconds - found.script_imports, 0.01) for found in rounds
-    )
+    return statistics.median((found.night.seconds - imported.night) / max(found.script.seconds - imported.script, 0.01) for found in rounds)
 
 
-def ratios(found: dict[str, list[Round]]) -> str:
+def ratios(found: dict[str, list[Round]], imported: Imports) -> str:
     """Return a row a set: both in seconds, with imports apart, as ratios, in memory and in quality."""
     header = [
         *("set", "thirty lines: s", "of it importing", "night: s", "of it importing", f"night / lines (at most {MOST_OF_NIGHT:g})"),
         *("imports taken off both", "learn + score + write: s", f"of the lines (at most {MOST_OF_WORK:g})"),
         *("NDCG@10 lines / night", "peak GB lines / night"),
     ]
-    rows = [[name, *_row(rounds)] for name, rounds in found.items()]
+    rows = [[name, *_row(rounds, imported)] for name, rounds in found.items()]
     return readme.table(header, rows)
 
 
-def _row(rounds: Sequence[Round]) -> list[str]:
+def _row(rounds: Sequence[Round], imported: Imports) -> list[str]:
     def median(of: Callable[[Round], float]) -> float:
         return statistics.median(map(of, rounds))
 
     return [
         f"{median(lambda found: found.script.seconds):.1f}",
-        f"{median(lambda found: found.script_imports):.1f}",
+        f"{imported.script:.1f}",
         f"{median(lambda found: found.night.seconds):.1f}",
-        f"{median(lambda found: found.night_imports):.1f}",
+        f"{imported.night:.1f}",
         f"{night_ratio(rounds):.2f}",
-        f"{apart_ratio(rounds):.2f}",
+        f"{apart_ratio(rounds, imported):.2f}",
         f"{median(lambda found: found.night.work_seconds):.1f}",
         f"{work_ratio(rounds):.2f}",
         f"{rounds[0].script.ndcg:.4f} / {rounds[0].night.ndcg:.4f}",

@@ -2,21 +2,22 @@ import numpy as np
 import pytest
 
 from benchmarks import scoring
-from benchmarks.speed import Round, Run, apart_ratio, night_ratio, ratios, script_imports, where_the_time_goes, work_ratio
+from benchmarks.speed import Imports, Round, Run, apart_ratio, night_ratio, ratios, script_imports, where_the_time_goes, work_ratio
 
 
 def run(seconds, **steps) -> Run:
     return Run(seconds, 2**30, 0.05, steps)
 
 
-ROUNDS = [Round(run(2.0), run(seconds, train=3.0, refit=1.0, score=2.0), 0.5, 2.0) for seconds in (8.0, 10.0, 50.0)]
+ROUNDS = [Round(run(2.0), run(seconds, train=3.0, refit=1.0, score=2.0)) for seconds in (8.0, 10.0, 50.0)]
+IMPORTS = Imports(script=0.5, night=2.0)
 
 
 def test_the_median_round_counts():
     """Rounds of 4, 5 and 25 times the script count as 5; without 2.0 and 0.5 seconds of imports that is 8.0 / 1.5."""
     assert night_ratio(ROUNDS) == 5.0
-    assert apart_ratio(ROUNDS) == pytest.approx(8.0 / 1.5)
-    assert "| world | 2.0 | 0.5 | 10.0 | 2.0 | 5.00 | 5.33 | 3.0 | 1.50 |" in ratios({"world": ROUNDS})
+    assert apart_ratio(ROUNDS, IMPORTS) == pytest.approx(8.0 / 1.5)
+    assert "| world | 2.0 | 0.5 | 10.0 | 2.0 | 5.00 | 5.33 | 3.0 | 1.50 |" in ratios({"world": ROUNDS}, IMPORTS)
 
 
 def test_learning_counts_once():
