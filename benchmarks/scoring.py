@@ -221,7 +221,7 @@ def main() -> int:
         from benchmarks.readme import write  # needs packages that the environment of the rivals does not have
 
         releases = sorted({entry.release for entry in found.values() if entry.release})
-        about = f"{given.users:,} users, medians of {given.rounds} rounds in turn; beside {', '.join(releases) or 'no library'}.\n"
+        about = f"{given.users:,} users, medians of {given.rounds} round{'s' if given.rounds > 1 else ''}; beside {', '.join(releases) or 'no library'}.\n"
         write("scoring", about, as_table(found))
     return 0
 

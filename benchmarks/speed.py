@@ -104,8 +104,8 @@ def speed(
             continue
         with tempfile.TemporaryDirectory(prefix="bench-speed-") as folder:
             found[name] = compared(bench_set, Path(folder), rounds)
-    about = f"K = {K}, EASE; medians of {rounds} rounds in turn.\n"
-    parts = [about, ratios(found, imports(rounds)), where_the_time_goes(found), *absent]
+    about = f"K = {K}, EASE; medians of {rounds} round{'s' if rounds > 1 else ''}.\n"
+    parts = [about, *([ratios(found, imports(rounds)), where_the_time_goes(found)] if found else []), *absent]
     print("\n".join(parts))
     if write:
         readme.write("speed", *parts)
