@@ -221,7 +221,8 @@ def main() -> int:
         from benchmarks.readme import write  # needs packages that the environment of the rivals does not have
 
         releases = sorted({entry.release for entry in found.values() if entry.release})
-        about = f"{given.users:,} users, medians of {given.rounds} round{'s' if given.rounds > 1 else ''}; beside {', '.join(releases) or 'no library'}.\n"
+        rounds = "one round" if given.rounds == 1 else f"medians of {given.rounds} rounds"
+        about = f"{given.users:,} users, {rounds}; beside {', '.join(releases) or 'no library'}.\n"
         write("scoring", about, as_table(found))
     return 0
 

@@ -71,7 +71,7 @@ def second_night(
     sizes = (
         f"{len(cut.past):,} events of the past and {len(cut.new):,} new ones; {users:,} users, {items:,} items, K = 100, default models; "
     )
-    about = f"{sizes}{rounds} round{'s' if rounds > 1 else ''}.\n"
+    about = f"{sizes}{'one round' if rounds == 1 else f'medians of {rounds} rounds'}.\n"
     print(about + "\n" + as_table(found) + "\n" + verdict(found))
     if write:
         readme.write("second night", about, as_table(found), verdict(found))

@@ -104,7 +104,7 @@ def speed(
             continue
         with tempfile.TemporaryDirectory(prefix="bench-speed-") as folder:
             found[name] = compared(bench_set, Path(folder), rounds)
-    about = f"K = {K}, EASE; medians of {rounds} round{'s' if rounds > 1 else ''}.\n"
+    about = f"K = {K}, EASE; {'one round' if rounds == 1 else f'medians of {rounds} rounds'}.\n"
     parts = [about, *([ratios(found, imports(rounds)), where_the_time_goes(found)] if found else []), *absent]
     print("\n".join(parts))
     if write:
