@@ -50,6 +50,8 @@ def growth(
     write: Annotated[bool, Parameter(negative="", help="Put the table and the plots into benchmarks/.")] = False,
 ) -> int:
     """Run the nights that were not measured yet, and print what all took."""
+    if write and not (nights.HERE / plots_python).exists():
+        raise FileNotFoundError(f"{plots_python}: what draws the plots is not installed; make bench-growth installs it")
     known = read(results)
     with tempfile.TemporaryDirectory(prefix="bench-growth-") as scratch:
         for number in range(rounds):

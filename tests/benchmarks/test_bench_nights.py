@@ -1,3 +1,4 @@
+import re
 from datetime import date
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from benchmarks.cold import cold, only
 from benchmarks.compare import Plan, compare
 from benchmarks.nights import known_items, places
-from benchmarks.readme import quality_tables, replaced
+from benchmarks.readme import README, quality_tables, replaced
 from benchmarks.sets import BenchSet, SetMissingError, goodbooks, ml_latest_small, shop
 from benchmarks.sparse_world import SparseWorldConfig, sparse_world
 from benchmarks.splits import Likes
@@ -67,6 +68,14 @@ def test_figures_replace_what_stood_between_their_marks():
     assert replaced(text, "quality", "new\n") == "a\n<!-- quality: begin -->\nnew\n<!-- quality: end -->\nb\n"
     with pytest.raises(ValueError, match="expected the marks"):
         replaced(text, "speed", "new")
+
+
+def test_every_table_has_its_place():
+    """Each name under which a bench writes its table is marked in benchmarks/README.md: hours of measuring must not end without one."""
+    written = {name for file in README.parent.glob("*.py") for name in re.findall(r'\bwrite\("([a-z ]+)",', file.read_text())}
+    assert written == {"quality", "scoring", "speed", "training loops", "second night", "growth"}
+    for name in written:
+        assert replaced(README.read_text(), name, "new figures").count("new figures") == 1
 
 
 def test_the_shop_is_known_to_the_last_day():

@@ -46,6 +46,12 @@ def test_what_was_measured_is_not_measured_again(tmp_path, monkeypatch):
     assert [record["pairs"] for record in read(results)] == [10, 20, 40]
 
 
+def test_plots_that_cannot_be_drawn_are_refused_before_the_first_night(tmp_path, monkeypatch):
+    monkeypatch.setattr(growth, "measured", lambda *_: pytest.fail("measured in vain"))
+    with pytest.raises(FileNotFoundError, match="make bench-growth"):
+        growth.growth(pairs=(10,), plots_python=tmp_path / "none", write=True)
+
+
 def test_a_night_that_published_nothing_is_no_figure(tmp_path):
     with pytest.raises(RuntimeError, match="held"):
         kept({**night(10, 1.0), "ending": "kept_last_good", "reason": "held"}, tmp_path / "results.jsonl")
