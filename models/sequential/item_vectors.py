@@ -6,12 +6,16 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from models.compute import side_by_side
 from models.scorer import Interactions
 from models.sequential.stretches import Sequences
-from models.sequential.transitions import TransitionsConfig, counted
+from models.sequential.transitions import TransitionsConfig, Walks
 
 NEARNESS = TransitionsConfig(window=10, step_decay=0.9, backwards=1.0)
 """What counts as near: both ways, for a vector knows no direction."""
+
+LIKES_READ = 2_000_000
+"""Likes that nearness is told from, of users drawn whole: many more would cost minutes for vectors that training moves anyway."""
 
 SMOOTHING = 0.2
 """Share of an average item's pairs that each item is given beside its own: rare items must not be called close after one pair."""
@@ -42,7 +46,7 @@ def vectors_by_nearness(happened: Interactions, size: int, seed: int) -> NDArray
     """
     rng = np.random.default_rng(seed)
     vectors = rng.normal(0, NOISE, (happened.n_items, size))
-    nearness = _nearness(happened)
+    nearness = _nearness(_of_some_users(happened, rng))
     if not nearness.nnz:
         return vectors.astype(np.float32)
     basis = rng.standard_normal((happened.n_items, min(size + SPARE_DIRECTIONS, happened.n_items)), dtype=np.float32)
@@ -55,10 +59,25 @@ def vectors_by_nearness(happened: Interactions, size: int, seed: int) -> NDArray
     return vectors.astype(np.float32)
 
 
+def _of_some_users(happened: Interactions, rng: np.random.Generator) -> Interactions:
+    """Keep the interactions of as many users, drawn at random, as have LIKES_READ likes together; of all where they have fewer."""
+    n_likes = np.bincount(happened.user[happened.positive], minlength=happened.n_users)
+    if n_likes.sum() <= LIKES_READ:
+        return happened
+    drawn = rng.permutation(happened.n_users)
+    kept = np.zeros(happened.n_users, np.bool_)
+    kept[drawn[np.cumsum(n_likes[drawn]) <= LIKES_READ]] = True
+    return happened.where(kept[happened.user])
+
+
 def _nearness(happened: Interactions) -> sp.csr_matrix:
-    counts = counted(happened, NEARNESS)
-    total = np.asarray(counts.sum(axis=1)).ravel()
+    walks = Walks.of(happened, NEARNESS)
+    total, _ = walks.sums()
     smoothed = total + SMOOTHING * total.mean()
-    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    ratio = counts.data * total.sum() / (smoothed[rows] * smoothed[counts.indices])
-    return sp.csr_matrix((np.log1p(ratio).astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+
+    def compared_with_chance(items: range) -> sp.csr_matrix:
+        counts = walks.counts(items)
+        by_chance = np.repeat(smoothed[items.start : items.stop], np.diff(counts.indptr)) * smoothed[counts.indices] / total.sum()
+        return sp.csr_matrix((np.log1p(counts.data / by_chance).astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+
+    return sp.vstack(side_by_side(compared_with_chance, walks.lots()), format="csr")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -16,6 +18,9 @@ from models.entries import entries
 from models.scorer import RECENT, Family, Interactions, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {"knows_item": Layout(np.bool_, ("items",))}
+
+LIKES_AT_ONCE = 1 << 14
+"""Likes from which transitions are counted in one go, each lot on its own thread: bounds what stands in memory before the weak ones go."""
 
 USERS_AT_ONCE = 256
 """Users whose latest likes vote in one go, each lot on its own thread."""
@@ -83,10 +88,16 @@ class Transitions:
 
     def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:  # noqa: ARG002  # nothing is drawn
         """Count and normalise transitions; where interactions carry no times there are none."""
-        counts = counted(data.interactions, self.config)
-        progress(f"transitions: {counts.nnz:,} pairs of items in {len(data.interactions):,} interactions")
-        self._votes = strongest(normalised(counts, self.config), self.config.successors)
-        self._knows_item = (np.diff(self._votes.indptr) > 0) | (np.bincount(self._votes.indices, minlength=counts.shape[0]) > 0)
+        walks = Walks.of(data.interactions, self.config)
+        progress(f"transitions within {self.config.window} steps of {len(walks.by_item):,} likes of {walks.n_items:,} items")
+        leaving, reaching = walks.sums()
+
+        def strongest_votes(items: range) -> sp.csr_matrix:
+            votes = normalised(walks.counts(items), leaving[items.start : items.stop], reaching, self.config)
+            return strongest(votes, self.config.successors)
+
+        self._votes = sp.vstack(side_by_side(strongest_votes, walks.lots()), format="csr")
+        self._knows_item = (np.diff(self._votes.indptr) > 0) | (np.bincount(self._votes.indices, minlength=walks.n_items) > 0)
         return self
 
     def score(self, users: UserBlock) -> NDArray[np.float32]:
@@ -131,38 +142,102 @@ class Transitions:
         return sp.csr_matrix((weight.astype(np.float32), (row, recent[row, place])), shape=(len(users), len(self._knows_item)))
 
 
-def counted(happened: Interactions, config: TransitionsConfig) -> sp.csr_matrix:
-    """Count how often one item was liked soon after another, decayed by steps and days between; float64, row earlier, column later item."""
-    shape = (happened.n_items, happened.n_items)
-    counts = sp.csr_matrix(shape, dtype=np.float64)
-    if not happened.ordered:
-        return counts
-    user, item, age_days = happened.sequences()
-    for step in range(1, min(config.window, len(user) - 1) + 1):
-        same = user[step:] == user[:-step]
-        weight = config.step_decay ** (step - 1) * halved((age_days[:-step] - age_days[step:])[same], config.gap_days)
-        counts = counts + sp.csr_matrix((weight, (item[:-step][same], item[step:][same])), shape=shape)
-    return sp.csr_matrix(counts + config.backwards * counts.T) if config.backwards else counts
+@dataclass(frozen=True)
+class Walks:
+    """The likes of all users on one line, each user's from first to last, from which transitions between items are counted.
+
+    `item` and `age_days` are (places,); between users lie `window` places of item `n_items`, so that no step leads from one to another.
+    `by_item` (likes,) lists the places of likes item by item, those of item i from `starts[i]` to `starts[i + 1]`.
+    """
+
+    item: NDArray[np.int32]
+    age_days: NDArray[np.float64]
+    by_item: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    config: TransitionsConfig
+
+    @classmethod
+    def of(cls, happened: Interactions, config: TransitionsConfig) -> Self:
+        """Line up the likes; none where interactions carry no times."""
+        timed = happened if happened.ordered else happened.where(np.zeros(len(happened), np.bool_))
+        user, item, age_days = timed.sequences()
+        place = np.arange(len(user)) + config.window * (user.astype(np.intp) + 1)
+        line = np.full(len(user) + config.window * (happened.n_users + 2), happened.n_items, np.int32)
+        aged = np.zeros(len(line))
+        line[place], aged[place] = item, age_days
+        starts = np.r_[0, np.cumsum(np.bincount(item, minlength=happened.n_items))]
+        return cls(line, aged, place[np.argsort(item, kind="stable")], starts, config)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.starts) - 1
+
+    def lots(self) -> Iterator[range]:
+        """Cut the items into runs of about LIKES_AT_ONCE likes, of one item at least."""
+        start = 0
+        while start < self.n_items:
+            stop = max(start + 1, int(np.searchsorted(self.starts, self.starts[start] + LIKES_AT_ONCE, side="right")) - 1)
+            yield range(start, min(stop, self.n_items))
+            start = stop
+
+    def counts(self, items: range) -> sp.csr_matrix:
+        """Count what was liked soon after some items, and before them as far as that speaks for them; float64, (some items, items).
+
+        Transitions count less with every step and day between them. What one item gets does not depend on the items it is counted with.
+        """
+        place = self.by_item[self.starts[items.start] : self.starts[items.stop]]
+        reached, weight = self._steps(place)
+        weight = weight * np.array([[1.0], [self.config.backwards]])
+        found = reached < self.n_items
+        ends = np.r_[0, np.cumsum(np.count_nonzero(found, axis=(1, 2)))]
+        near = sp.csr_matrix((weight[found], reached[found], ends), shape=(len(place), self.n_items))
+        of_item = self.starts[items.start : items.stop + 1] - self.starts[items.start]
+        likes = sp.csr_matrix((np.ones(len(place)), np.arange(len(place)), of_item), shape=(len(items), len(place)))
+        return likes @ near
+
+    def sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the row and the column sums of the counts of all items, without counting pair by pair; (items,) each."""
+        leaving, reaching = np.zeros(self.n_items), np.zeros(self.n_items)
+        for start in range(0, len(self.by_item), LIKES_AT_ONCE):
+            place = self.by_item[start : start + LIKES_AT_ONCE]
+            reached, weight = self._steps(place)
+            after, before = (weight * (reached < self.n_items)).sum(axis=2).T
+            leaving += np.bincount(self.item[place], after + self.config.backwards * before, self.n_items)
+            reaching += np.bincount(self.item[place], before + self.config.backwards * after, self.n_items)
+        return leaving, reaching
+
+    def _steps(self, place: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Go step by step from likes to what was liked after, then before them: items and weights; (likes, 2, window) each."""
+        step = np.arange(1, self.config.window + 1)
+        aim = place[:, None, None] + np.stack([step, -step])
+        weight = np.broadcast_to(self.config.step_decay ** (step - 1.0), aim.shape)
+        if self.config.gap_days is not None:
+            weight = weight * halved(np.abs(self.age_days[place][:, None, None] - self.age_days[aim]), self.config.gap_days)
+        return self.item[aim], weight
 
 
 def halved(days: NDArray[np.floating], half_days: float | None) -> NDArray[np.float64]:
     """Return 1 / (1 + days / half_days): half after so many days, and unlike an exponential never nothing; all ones for None."""
-    return np.ones(len(days)) if half_days is None else 1 / (1 + np.asarray(days, np.float64) / half_days)
+    return np.ones(np.shape(days)) if half_days is None else 1 / (1 + np.asarray(days, np.float64) / half_days)
 
 
-def normalised(counts: sp.csr_matrix, config: TransitionsConfig) -> sp.csr_matrix:
-    """Divide counts by powers of all that leaves their row and all that reaches their column; (items, items), float32."""
-    leaving, reaching = (np.asarray(counts.sum(axis=axis)).ravel() + config.shrinkage for axis in (1, 0))
-    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    weights = counts.data / (leaving[rows] ** config.from_power * reaching[counts.indices] ** config.to_power)
+def normalised(
+    counts: sp.csr_matrix, leaving: NDArray[np.float64], reaching: NDArray[np.float64], config: TransitionsConfig
+) -> sp.csr_matrix:
+    """Divide counts by powers of all that leaves their row, (rows,), and all that reaches their column, (columns,); float32."""
+    divisor = (leaving + config.shrinkage) ** config.from_power
+    weights = counts.data / (
+        np.repeat(divisor, np.diff(counts.indptr)) * ((reaching + config.shrinkage) ** config.to_power)[counts.indices]
+    )
     return sp.csr_matrix((weights.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
 
 
 def strongest(votes: sp.csr_matrix, n_successors: int) -> sp.csr_matrix:
     """Keep the largest entries of each row, and those that equal the last of them."""
-    votes = votes.sorted_indices()
+    votes = votes.copy()
     for row in np.flatnonzero(np.diff(votes.indptr) > n_successors):
         entries = votes.data[votes.indptr[row] : votes.indptr[row + 1]]
         entries[entries < np.partition(entries, -n_successors)[-n_successors]] = 0
     votes.eliminate_zeros()
+    votes.sort_indices()
     return votes

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.scorer import Interactions, TrainingData, UserBlock
-from models.sequential.transitions import Transitions, TransitionsConfig, counted, halved, normalised, strongest
+from models.sequential import transitions
+from models.sequential.transitions import Transitions, TransitionsConfig, Walks, halved, normalised, strongest
 from tests.worlds import World, interactions, training_data
 
 STRICT = TransitionsConfig(window=1, backwards=0, from_power=1, to_power=0, shrinkage=0)
@@ -56,6 +58,17 @@ def plain_scores(happened: Interactions, users: UserBlock, config: TransitionsCo
     return scores
 
 
+def counted(happened: Interactions, config: TransitionsConfig) -> sp.csr_matrix:
+    """Count the transitions of all items at once."""
+    return Walks.of(happened, config).counts(range(happened.n_items))
+
+
+def votes_of(happened: Interactions, config: TransitionsConfig) -> sp.csr_matrix:
+    """Normalise the transitions of all items, none left out."""
+    walks = Walks.of(happened, config)
+    return normalised(walks.counts(range(happened.n_items)), *walks.sums(), config)
+
+
 CONFIGS = (
     TransitionsConfig(),
     STRICT,
@@ -76,6 +89,27 @@ def test_the_item_that_always_follows_comes_first(config: TransitionsConfig) -> 
     """Where item n is always followed by n + 1, whoever liked n last is recommended n + 1."""
     scores = Transitions(config).fit(around_the_clock(), seed=0).score(those_who_like([[n] for n in range(12)], 12))
     np.testing.assert_array_equal(scores.argmax(axis=1), (np.arange(12) + 1) % 12)
+
+
+def test_sums_are_those_of_the_counts(two_tastes: World) -> None:
+    """What leaves and reaches items is added up without their counts, and is what these add up to."""
+    happened = two_tastes.data.interactions
+    for config in CONFIGS:
+        counts, sums = counted(happened, config), Walks.of(happened, config).sums()
+        for axis, total in zip((1, 0), sums, strict=True):
+            np.testing.assert_allclose(total, np.asarray(counts.sum(axis=axis)).ravel(), rtol=1e-12)
+
+
+def test_lots_change_nothing(two_tastes: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted a few likes at a time the votes are, to the bit, what they are counted at once; no item is counted twice or forgotten."""
+    at_once = Transitions().fit(two_tastes.data, seed=0)._votes
+    monkeypatch.setattr(transitions, "LIKES_AT_ONCE", 7)
+    walks = Walks.of(two_tastes.data.interactions, TransitionsConfig())
+    lots = list(walks.lots())
+    assert len(lots) > 3
+    assert [item for lot in lots for item in lot] == list(range(walks.n_items))
+    few = Transitions().fit(two_tastes.data, seed=0)._votes
+    assert (at_once.data.tobytes(), at_once.indices.tobytes()) == (few.data.tobytes(), few.indices.tobytes())
 
 
 def test_order_matters() -> None:
@@ -102,7 +136,7 @@ def test_backwards_speaks_for_what_came_before() -> None:
 
 def test_full_normalisation_makes_a_markov_chain(two_tastes: World) -> None:
     """Divided fully by what leaves an item, without shrinkage, its votes are probabilities."""
-    votes = normalised(counted(two_tastes.data.interactions, STRICT), STRICT).toarray().sum(axis=1)
+    votes = votes_of(two_tastes.data.interactions, STRICT).toarray().sum(axis=1)
     np.testing.assert_allclose(votes[votes > 0], 1, rtol=1e-6)
 
 
@@ -136,11 +170,11 @@ def test_without_times_nobody_is_known(two_tastes: World) -> None:
 
 def test_pruning_keeps_the_strongest_and_their_equals() -> None:
     """Of each item at least so many votes stay, never one weaker than one that went."""
-    counts = counted(in_order([[0, 1, 2, 3]] * 2 + [[0, 4]], 5), TransitionsConfig(backwards=0))
-    kept = strongest(normalised(counts, STRICT), 2).toarray()
+    config = TransitionsConfig(backwards=0, from_power=1, to_power=0, shrinkage=0)
+    kept = strongest(votes_of(in_order([[0, 1, 2, 3]] * 2 + [[0, 4]], 5), config), 2).toarray()
     assert np.flatnonzero(kept[0]).tolist() == [1, 2]
     assert (np.count_nonzero(kept, axis=1) <= 2).all()
-    tied = strongest(normalised(counted(in_order([[0, 1], [0, 2], [0, 3]], 4), STRICT), STRICT), 2)
+    tied = strongest(votes_of(in_order([[0, 1], [0, 2], [0, 3]], 4), STRICT), 2)
     assert tied.getnnz() == 3
 
 
