@@ -19,8 +19,11 @@ from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {"basis": Layout(np.float32, ("items", "rank")), "n_likes": Layout(np.int64, ("items",))}
 
-ROWS_AT_ONCE = 1024
-"""Items whose neighbours are looked for in one go: bounds what stands in memory before the weak ones are dropped."""
+ROWS_AT_ONCE = 512
+"""Items whose neighbours are looked for in one go, each lot on its own thread: bounds what stands in memory before the weak ones go."""
+
+LOTS = 16
+"""Parts in which the rows of a graph are multiplied with vectors, side by side."""
 
 USERS_AT_ONCE = 256
 """Users who ask the neighbours of what they like in one go, each lot on its own thread."""
@@ -135,9 +138,12 @@ def neighbourhoods(graph: sp.csr_matrix, n_neighbours: int) -> sp.csr_matrix:
     It is an item that chooses who speaks for it, as in item-based nearest neighbours: the other way round popular items speak for all.
     """
     by_item = graph.T.tocsr()
-    starts = range(0, by_item.shape[0], ROWS_AT_ONCE)
-    blocks = [_strongest(by_item[start : start + ROWS_AT_ONCE] @ graph, n_neighbours) for start in starts]
-    speakers = sp.vstack(blocks, format="csr").T.tocsr()
+
+    def of_lot(start: int) -> sp.csr_matrix:
+        return _strongest(by_item[start : start + ROWS_AT_ONCE] @ graph, n_neighbours)
+
+    lots = side_by_side(of_lot, range(0, by_item.shape[0], ROWS_AT_ONCE))
+    speakers = sp.vstack(lots, format="csr").T.tocsr()
     speakers.sort_indices()
     return speakers
 
@@ -160,10 +166,17 @@ def smoothest(graph: sp.csr_matrix, rank: int, seed: int) -> NDArray[np.float32]
     n_drawn = min(rank + SPARE_DIRECTIONS, *graph.shape)
     basis = np.random.default_rng(seed).standard_normal((graph.shape[1], n_drawn), dtype=np.float32)
     for _ in range(SUBSPACE_ITERATIONS):
-        basis = _orthonormal(by_item @ (graph @ basis))
-    strengths, turn = gram_spectrum(graph @ basis)
+        basis = _orthonormal(_product(by_item, _product(graph, basis)))
+    strengths, turn = gram_spectrum(_product(graph, basis))
     kept = np.flatnonzero(_felt(strengths))[::-1][:rank]
     return basis @ turn[:, kept].astype(np.float32)
+
+
+def _product(graph: sp.csr_matrix, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Multiply a sparse graph with vectors on all threads: SciPy uses one."""
+    at_once = max(1, -(-graph.shape[0] // LOTS))
+    starts = range(0, max(1, graph.shape[0]), at_once)
+    return np.concatenate(side_by_side(lambda start: graph[start : start + at_once] @ vectors, starts))
 
 
 def _orthonormal(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
