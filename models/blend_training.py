@@ -26,6 +26,9 @@ JUDGED_PLACES = 10
 MIXES = (0.0, 0.25, 0.5, 0.75)
 """How far learned weights may be drawn towards the best single model."""
 
+BY_MASS = frozenset({"mixture", "ys_mean", "log_linear"})
+"""Methods that learn how sharply each model speaks, from the mass it gives to everything a user could be shown."""
+
 LEAST_WEIGHT = 1e-6
 """No model is silenced for good: it may be the only one to know a user who joins tomorrow."""
 
@@ -50,6 +53,9 @@ class BlendConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrin
 
     max_users: int = Field(6000, ge=100)
     """Users the weights are learned from; a few thousand settle a few weights."""
+
+    max_compared_users: int = Field(2000, ge=100)
+    """Of these users, how many teach the blends that are only compared."""
 
     steps: int = Field(150, ge=1)
     """Steps of the optimiser over all users, at most, for each of its two losses."""

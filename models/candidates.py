@@ -26,7 +26,8 @@ class Candidates:
 
     z (models, users, candidates) are standardised scores, zero where `speaks`, of the same shape, says that the model is silent;
     target (users, candidates) marks the held-out likes; segment is (users,). A place where no model speaks holds no candidate.
-    log_mass (models, users, len(SHARPNESS)) is the log of the sum of exp(sharpness z) over everything the user could be shown.
+    log_mass (models, users, len(SHARPNESS)) is the log of the sum of exp(sharpness z) over everything the user could be shown, NaN where it
+    was not asked for.
     `newcomer` marks the users whose history was hidden from the models; (users,).
     """
 
@@ -102,20 +103,23 @@ def collect(
     most_targets: int,
     *,
     newcomers: bool = False,
+    masses: bool = True,
 ) -> Candidates:
     """Gather each user's candidates: the best of every model among what is allowed, and what the user went on to like.
 
     allowed (block, items) marks what may be recommended; targets (block, items) holds the held-out likes, of which the first
-    `most_targets` of a user count. `newcomers` says that the models were not told the users' histories.
+    `most_targets` of a user count. `newcomers` says that the models were not told the users' histories,
+    `masses` whether their mass is wanted: to take it costs as much as to find the candidates.
     """
     spoken = [block.speaks(model) & allowed for model in range(len(block.z))]
     target = np.zeros(allowed.shape, np.bool_)
     target[_first_entries(targets, most_targets)] = True
     chosen = target & np.logical_or.reduce(spoken)
-    log_mass = np.empty((len(block.z), len(segment), len(SHARPNESS)))
+    log_mass = np.full((len(block.z), len(segment), len(SHARPNESS)), np.nan)
     for model, (z, speaks) in enumerate(zip(block.z, spoken, strict=True)):
         masked = np.where(speaks, z, np.float32(-np.inf))
-        log_mass[model] = log_masses(masked)
+        if masses:
+            log_mass[model] = log_masses(masked)
         items, _ = top_k(masked, best)
         user, rank = np.nonzero(items >= 0)
         chosen[user, items[user, rank]] = True

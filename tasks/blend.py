@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,13 +13,14 @@ from pydantic import BaseModel
 
 from models.blend import Blend
 from models.blend_inspection import losses_without, weight_deviations
-from models.blend_training import FITS, BlendConfig, Models, cross_fit
+from models.blend_training import BY_MASS, FITS, BlendConfig, Models, cross_fit
 from models.candidates import Candidates, collect
 from models.compute import limited_threads
 from models.holdout import user_half
 from tasks.judging import JudgingConfig, ScoredBlock, even_lots, judged_audience, judged_sample, sample_of, scored_blocks
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
+from tasks.prepare.training_set import TrainingSet
 from tasks.refusals import NightHeldError
 from tasks.storage import write_bytes
 from tasks.tables import TABLES, write_table
@@ -57,42 +60,59 @@ def blend(night: Night, prepared: Prepared, trained: Trained, config: BlendConfi
     """Fit every kind of blend to the holdout's users, in halves and together; raises NightHeldError where the fit slice knows them."""
     known = training_set(night)
     scorers = load_models(night.workspace.root, trained.models)
-    users = judged_sample(known, judging)
+    models = Models(tuple(scorer.name for scorer in scorers), tuple(scorer.family for scorer in scorers), known.segments.names)
+    method, users = _method(config, models), judged_sample(known, judging)
     newcomers = users[sample_of(known, users, judging.max_newcomers if known.segments.begins_with_newcomers else 0)]
     audience, targets = judged_audience(known, by_days=prepared.holdout == "days"), known.targets()
+    groups = [*_pupils(known, users, config, new=False), *_pupils(known, newcomers, config, new=True)]
     blocks: list[Candidates] = []
     with limited_threads(night.compute):
-        for new in (False, True):
+        for group in groups:
 
-            def collected(said: ScoredBlock, new: bool = new) -> Candidates:
+            def collected(said: ScoredBlock, group: _Pupils = group) -> Candidates:
                 lists = (said.people.segment, said.allowed, targets[said.users], config.candidates, config.max_targets)
-                return collect(said.scores, *lists, newcomers=new)
+                return collect(said.scores, *lists, newcomers=group.new, masses=group.teach_all or method in BY_MASS)
 
-            lots = even_lots(newcomers if new else users, judging.users_at_once)
-            blocks += scored_blocks(audience, scorers, lots, collected, newcomers=new)
+            blocks += scored_blocks(audience, scorers, even_lots(group.users, judging.users_at_once), collected, newcomers=group.new)
         candidates = Candidates.together(blocks)
-        models = Models(tuple(scorer.name for scorer in scorers), tuple(scorer.family for scorer in scorers), audience.data.segments)
-        half = user_half(known.users["user_id"].take(np.concatenate([users, newcomers])).to_pylist())
-        methods = tuple(dict.fromkeys((_method(config, models), *config.compare)))
-        log.info("blend: fitting %s to %d users, %d of them also as newcomers", ", ".join(methods), len(users), len(newcomers))
-        fitted = cross_fit(candidates, models, half, methods, config, night.seed)
-        served, *halves = fitted[config.method]
-        deviations = weight_deviations(candidates, served, config.method, config, night.seed)
+        half = user_half(known.users["user_id"].take(np.concatenate([group.users for group in groups])).to_pylist())
+        others = tuple(name for name in dict.fromkeys(config.compare) if name != method)
+        log.info("blend: fitting %s to %d users, %d of them also as newcomers", method, len(users), len(newcomers))
+        fitted = cross_fit(candidates, models, half, (method,), config, night.seed)
+        few = np.flatnonzero(np.concatenate([np.full(len(group.users), group.teach_all) for group in groups]))
+        log.info("blend: fitting %s to %d of them, to be compared", ", ".join(others) or "nothing", len(few))
+        fitted |= cross_fit(candidates.of(few), models, half[few], others, config, night.seed)
+        served, *halves = fitted[method]
+        deviations = weight_deviations(candidates, served, method, config, night.seed)
         losses = losses_without(candidates, half, (halves[0], halves[1]))
     folder = night.staging / "blend"
-    for method, parts in fitted.items():
+    for kind, parts in fitted.items():
         for name, part in zip(("all", "half0", "half1"), parts, strict=True):
-            write_bytes(folder / f"{method}-{name}.json", part.to_json().encode())
+            write_bytes(folder / f"{kind}-{name}.json", part.to_json().encode())
     segments = segment_weights(served, candidates.segment, deviations, losses)
     log.info("blend: %s", "; ".join(f"{row.segment}: " + " ".join(f"{k} {v:.2f}" for k, v in row.weights.items()) for row in segments))
     return Blended(
         files=night.hashed(*sorted(folder.iterdir())),
-        method=config.method,
+        method=method,
         blend=served.to_json(),
-        halves={method: (parts[1].to_json(), parts[2].to_json()) for method, parts in fitted.items()},
+        halves={kind: (parts[1].to_json(), parts[2].to_json()) for kind, parts in fitted.items()},
         segments=segments,
         n_users=len(users),
     )
+
+
+class _Pupils(NamedTuple):
+    """Users that blends learn from, shown to the models as they are or as `new`; who does not `teach_all` teaches the published one alone."""
+
+    users: NDArray[np.intp]
+    new: bool
+    teach_all: bool
+
+
+def _pupils(known: TrainingSet, users: NDArray[np.intp], config: BlendConfig, *, new: bool) -> Iterator[_Pupils]:
+    teach_all = np.isin(users, users[sample_of(known, users, config.max_compared_users)])
+    yield _Pupils(users[teach_all], new, teach_all=True)
+    yield _Pupils(users[~teach_all], new, teach_all=False)
 
 
 def _method(config: BlendConfig, models: Models) -> str:
