@@ -15,6 +15,7 @@ from typing import Any
 from flows.settings import Settings
 from tasks.deliveries import Delivery, SetAside, accepted, set_aside_on
 from tasks.ingest.delivery import waiting
+from tasks.model_set import set_fault
 from tasks.night import Night
 from tasks.publish import LIBRARIES
 from tasks.refusals import InputRefusedError
@@ -45,18 +46,26 @@ def identify(workspace: Workspace, day: date, settings: Settings, composition: s
     inputs_id = text_hash(canonical_json(identity))[:16]
     served = workspace.champion_of(day, inputs_id)
     champion = str(served["run_id"]) if served else None
+    warm_from = _whole_set(workspace, served)
     return Night(
         workspace=workspace,
         run_date=day,
-        run_id=text_hash(canonical_json({**identity, "champion": champion}))[:16],
+        run_id=text_hash(canonical_json({**identity, "champion": champion, "warm_from": warm_from}))[:16],
         attempt_id=uuid.uuid4().hex[:12],
         started_at=started_at,
         champion=champion,
         seed=settings.seed,
         compute=settings.compute,
         inputs_id=inputs_id,
+        warm_from=warm_from,
         origin=origin,
     )
+
+
+def _whole_set(workspace: Workspace, served: dict[str, Any] | None) -> str | None:
+    """Return the version of the models that a night was published with, None where they are gone or damaged: nothing starts from those."""
+    version = str(served["model_version"]) if served else None
+    return version if version and set_fault(workspace, version) is None else None
 
 
 def _inputs(workspace: Workspace, day: date, settings: Settings, started_at: datetime) -> dict[str, dict[str, str]]:

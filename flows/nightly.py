@@ -57,7 +57,7 @@ def learn(at: Night, settings: Settings, options: Options, step: Runner) -> Lear
         raise NightHeldError(
             "the gate", "models fit to replace what is served", gated.reason, "read the report; the last good table stays served"
         )
-    return Learned(delivered, prepared, evaluated, gated, step(refit, at, prepared, blended, gated, settings.train))
+    return Learned(delivered, prepared, evaluated, gated, step(refit, at, prepared, trained, blended, gated, settings.train))
 
 
 def take_in(at: Night, settings: Settings, options: Options, step: Runner) -> tuple[Delivered, Prepared]:

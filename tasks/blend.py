@@ -102,7 +102,7 @@ def blend(night: Night, prepared: Prepared, trained: Trained, config: BlendConfi
 
 
 class _Pupils(NamedTuple):
-    """Users that blends learn from, shown to the models as they are or as `new`; who does not `teach_all` teaches the published one alone."""
+    """Users that blends learn from, shown to the models as they are or as `new`; all blends, or only the one that is published."""
 
     users: NDArray[np.intp]
     new: bool

@@ -43,9 +43,8 @@ class Night:
     """One run for one `run_date`.
 
     `run_id` is the hash of everything that decides tonight's bytes, `inputs_id` the same without `champion`, the run_id of the night it
-    has to beat; `origin` is what both are hashed from, as the manifest tells it;
-    `started_at` the only reading of the clock, `began` the same moment on the
-    clock that never jumps.
+    has to beat, and `warm_from`, the version of that night's set of models where it is whole; `origin` is what both are hashed from, as
+    the manifest tells it; `started_at` is the only reading of the clock, `began` the same moment on the clock that never jumps.
     """
 
     workspace: Workspace
@@ -57,6 +56,7 @@ class Night:
     seed: int
     compute: ComputeConfig
     inputs_id: str = ""
+    warm_from: str | None = None
     origin: dict[str, Any] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 

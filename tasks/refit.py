@@ -12,6 +12,7 @@ from models.scorer import Scorer
 from tasks.blend import Blended, segment_weights, write_weights
 from tasks.earlier_models import earlier_models
 from tasks.gate import Gated
+from tasks.lasting import fingerprint, warm_nights
 from tasks.model_set import set_version
 from tasks.night import Night
 from tasks.prepare import Prepared, training_set
@@ -30,12 +31,13 @@ class Refitted(Trained, frozen=True):
     """Whether an earlier night made the set; its items are then numbered as they were that night."""
 
 
-def refit(night: Night, prepared: Prepared, blended: Blended, gated: Gated, config: TrainConfig) -> Refitted:
+def refit(night: Night, prepared: Prepared, trained: Trained, blended: Blended, gated: Gated, config: TrainConfig) -> Refitted:
     """Fit every model on everything known, and bring models, weights and item numbers together as one set."""
     known = training_set(night)
     folder = night.staging / "models" / "final"
     served, segments = Blend.from_json(blended.blend), blended.segments
-    fitted = fit_models(night, known.training_data("everything"), prepared, config, folder, judged=served.models)
+    judged = {scorer.name: scorer for scorer in load_models(night.workspace.root, trained.models) if scorer.name in served.models}
+    fitted = fit_models(night, known.training_data("everything"), prepared, config, folder, judged=judged)
     if gated.speaker:
         served = Models(served.models, served.families, served.segments).alone(gated.speaker)
         counts = [np.full(row.n_users, index, np.int16) for index, row in enumerate(blended.segments)]
@@ -54,6 +56,8 @@ def refit(night: Night, prepared: Prepared, blended: Blended, gated: Gated, conf
         "config": config.model_dump(mode="json"),
         "items": file_hash(folder / "items.parquet"),
         "verdict": gated.reason,
+        "learned_from": fingerprint(known, np.ones(len(known.events), np.bool_)),
+        "warm_nights": warm_nights(night) + 1 if trained.lasting else 0,
     }
     write_bytes(folder / "card.json", (canonical_json(card) + "\n").encode())
     files = fitted.files | night.hashed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -28,10 +28,11 @@ from models.knowledge.nearby import Nearby, NearbyConfig
 from models.knowledge.popularity import Popularity, PopularityConfig
 from models.knowledge.rules import Rules, RulesConfig
 from models.knowledge.trending import Trending, TrendingConfig
-from models.scorer import Predictor, Scorer, TrainingData
+from models.scorer import Predictor, Scorer, TrainingData, WarmScorer
 from models.sequential.attention import Attention, AttentionConfig
 from models.sequential.next_item import NextItem, NextItemConfig
 from models.sequential.transitions import Transitions, TransitionsConfig
+from tasks.lasting import lasting_models
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
 from tasks.refusals import NightHeldError
@@ -108,6 +109,9 @@ class TrainConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrin
     ease_up_to_items: int = Field(12_000, ge=0)
     """Catalogue size up to which `ease` takes part; above it `spectral` does, whose time and memory do not grow with its cube."""
 
+    cold_every: int = Field(7, ge=1)
+    """Nights in a row of which one learns everything from nothing; in the others models of the night before may be judged and learn on."""
+
     ease: EaseConfig = EaseConfig()
     spectral: SpectralConfig = SpectralConfig()
     als: AlsConfig = AlsConfig()
@@ -151,16 +155,34 @@ class Trained(Receipt, frozen=True):
     models: tuple[FittedModel, ...]
     missing: dict[str, str] = Field({})
 
+    lasting: tuple[str, ...] = ()
+    """Models taken over as the night before published them."""
+
 
 def train(night: Night, prepared: Prepared, config: TrainConfig) -> Trained:
-    """Fit every model on the fit slice; what is held out stays unseen."""
-    return fit_models(night, training_set(night).training_data("fit"), prepared, config, night.staging / "models" / "fit")
+    """Fit every model on the fit slice; what is held out stays unseen.
+
+    A model that was published after it had learned from just these events is judged as it is.
+    """
+    known = training_set(night)
+    data, folder = known.training_data("fit"), night.staging / "models" / "fit"
+    return fit_models(night, data, prepared, config, folder, learned=lasting_models(night, known, SCORERS, config.cold_every))
 
 
 def fit_models(
-    night: Night, data: TrainingData, prepared: Prepared, config: TrainConfig, folder: Path, judged: Sequence[str] | None = None
+    night: Night,
+    data: TrainingData,
+    prepared: Prepared,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    judged: Mapping[str, Scorer] | None = None,
+    learned: Mapping[str, Scorer] | None = None,
 ) -> Trained:
-    """Fit every model that can learn from `data` and write one artifact folder each; only models that were `judged`, once some were.
+    """Fit every model that can learn from `data` and write one artifact folder each.
+
+    Once models were `judged`, only these are fitted; those that can, go on from there where the holdout is a run of days, which takes
+    little away. What is `learned` already is written as it is.
 
     Raises NightHeldError where a model cannot be trained and the night may not go on without it: what was judged must be published.
     """
@@ -168,9 +190,13 @@ def fit_models(
     if any(scorer.name in NETWORKS for scorer in scorers):
         configure_tensorflow(night.compute, night.seed)
     fitted, files, missing = [], [], {}
+    starts = judged if judged and prepared.holdout == "days" else {}
     for scorer in scorers:
         try:
-            fitted.append(_fitted(night, scorer, data, folder / scorer.name))
+            if learned and scorer.name in learned:
+                fitted.append(_written(night, learned[scorer.name], folder / scorer.name, 0.0))
+            else:
+                fitted.append(_fitted(night, scorer, data, folder / scorer.name, starts.get(scorer.name)))
         except Exception as error:
             if not _is_failure(error):
                 raise
@@ -181,16 +207,23 @@ def fit_models(
             missing[scorer.name] = why
             continue
         files += sorted(path for path in (folder / scorer.name).rglob("*") if path.is_file())
-    return Trained(files=night.hashed(*files), models=tuple(fitted), missing=missing)
+    lasting = tuple(model.name for model in fitted if learned and model.name in learned)
+    return Trained(files=night.hashed(*files), models=tuple(fitted), missing=missing, lasting=lasting)
 
 
-def _fitted(night: Night, scorer: Scorer, data: TrainingData, target: Path) -> FittedModel:
-    """Fit one model and write its artifact."""
-    target.mkdir(parents=True, exist_ok=True)
+def _fitted(night: Night, scorer: Scorer, data: TrainingData, target: Path, start: Scorer | None) -> FittedModel:
+    """Fit one model, from where another one of its kind got to if it can go on from there, and write its artifact."""
     started = time.monotonic()
+
+    def told(line: str) -> None:
+        log.info("%s: %s", scorer.name, line)
+
     try:
         with limited_threads(night.compute):
-            scorer.fit(data, night.seed, lambda line: log.info("%s: %s", scorer.name, line))
+            if start is not None and isinstance(scorer, WarmScorer):
+                scorer.fit_from(start, data, night.seed, told)  # type: ignore[arg-type]  # of the same kind: it bears its name
+            else:
+                scorer.fit(data, night.seed, told)
     except UnknownColumnError as error:
         raise NightHeldError(
             f"setting train.rules.rules, rule {error.rule + 1}",
@@ -198,9 +231,15 @@ def _fitted(night: Night, scorer: Scorer, data: TrainingData, target: Path) -> F
             error.found,
             f"name one of: {', '.join(error.near) or 'none'}",
         ) from error
-    scorer.save(target)
     seconds = round(time.monotonic() - started, 3)
     log.info("%s: fitted in %.1f s", scorer.name, seconds)
+    return _written(night, scorer, target, seconds)
+
+
+def _written(night: Night, scorer: Scorer, target: Path, seconds: float) -> FittedModel:
+    """Write the artifact of one model."""
+    target.mkdir(parents=True, exist_ok=True)
+    scorer.save(target)
     return FittedModel(
         name=scorer.name,
         family=scorer.family,

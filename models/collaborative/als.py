@@ -13,11 +13,13 @@ from pydantic import BaseModel, Field
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
 from models.collaborative.least_squares import Factors, Ridge, solve, turned
 from models.directions import cosines
+from models.moved import moved_rows
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {
     "vectors": Layout(np.float32, ("items", "factors")),
     "spectrum": Layout(np.float64, ("factors",)),
+    "early": Layout(np.float32, ("items", "factors")),
     "knows_item": Layout(np.bool_, ("items",)),
     "loss": Layout(np.float64, ("iterations",)),
 }
@@ -37,6 +39,9 @@ class AlsConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings
 
     iterations: int = Field(6, ge=1)
     """Times that users, then items are solved; ranking quality peaks long before the loss stops falling."""
+
+    warm_iterations: int = Field(2, ge=1)
+    """How many of these are done again, of the last, where all but the newest likes have been learned from."""
 
 
 class Als:
@@ -71,20 +76,44 @@ class Als:
 
     def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:
         """Solve users and items in turns, from item vectors drawn with the seed."""
+        drawn = np.random.default_rng(seed).standard_normal((data.interactions.n_items, self.config.embedding_size), dtype=np.float32)
+        return self._solve(drawn * np.float32(0.1 / np.sqrt(self.config.embedding_size)), self.config.iterations, data, progress)
+
+    def fit_from(self, judged: Self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:  # noqa: ARG002  nothing is drawn
+        """Do the last iterations again, from where another one stood before them; an item new to it joins once the users are solved.
+
+        Going on from where it ended would be further than lists are best at.
+        """
+        return self._solve(judged._early, self._n_last, data, progress)
+
+    @property
+    def _n_last(self) -> int:
+        return min(self.config.warm_iterations, self.config.iterations)
+
+    def _solve(self, vectors: NDArray[np.float32], iterations: int, data: TrainingData, progress: Progress) -> Self:
         by_user = data.interactions.positives()
         by_item = by_user.T.tocsr()
         by_item.sort_indices()
         self._knows_item = by_item.getnnz(axis=1) > 0
-        drawn = np.random.default_rng(seed).standard_normal((by_item.shape[0], self.config.embedding_size), dtype=np.float32)
-        vectors = drawn * self._knows_item[:, None] * np.float32(0.1 / np.sqrt(self.config.embedding_size))
+        vectors = vectors * self._knows_item[:, None]
         self._loss: list[float] = []
-        for iteration in range(self.config.iterations):
+        for iteration in range(iterations):
+            if iteration == iterations - self._n_last:
+                self._early = vectors
             users = turned(solve(by_user, turned(vectors), self._ridge))
             vectors = solve(by_item, users, self._ridge)
             self._loss.append(self._loss_per_like(by_user, by_item, users, vectors))
-            progress(f"iteration {iteration + 1} of {self.config.iterations}, loss {self._loss[-1]:.4f}")
+            progress(f"iteration {iteration + 1} of {iterations}, loss {self._loss[-1]:.4f}")
         self._items = turned(vectors)
         return self
+
+    def renumbered(self, then: NDArray[np.intp]) -> Self:
+        """Return the same model behind another numbering of items; `then` (items,) holds the number of each so far, -1 for new ones."""
+        moved = type(self)(self.config)
+        moved._items = self._items._replace(vectors=moved_rows(self._items.vectors, then))
+        moved._early, moved._knows_item = (moved_rows(rows, then) for rows in (self._early, self._knows_item))
+        moved._loss = self._loss
+        return moved
 
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Multiply the users' vectors with the items'; (block, items)."""
@@ -106,6 +135,7 @@ class Als:
             {
                 "vectors": self._items.vectors,
                 "spectrum": self._items.spectrum,
+                "early": self._early,
                 "knows_item": self._knows_item,
                 "loss": np.array(self._loss),
             },
@@ -117,7 +147,7 @@ class Als:
         scorer = cls(read_config(folder, cls.name, AlsConfig))
         arrays = read_arrays(folder / "items.npz", LAYOUTS)
         scorer._items = Factors(arrays["vectors"], arrays["spectrum"])
-        scorer._knows_item = arrays["knows_item"]
+        scorer._early, scorer._knows_item = arrays["early"], arrays["knows_item"]
         scorer._loss = arrays["loss"].tolist()
         return scorer
 

@@ -13,6 +13,7 @@ from scipy.linalg import LinAlgError
 from scipy.linalg.lapack import spotrf, spotri
 
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
+from models.moved import moved_rows
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {"knows_item": Layout(np.bool_, ("items",)), "votes": Layout(np.float32, ("known", "known"))}
@@ -56,6 +57,15 @@ class Ease:
         progress(f"votes among {len(self._known):,} items")
         self._votes = votes(positives[:, self._known], self.config.reg)
         return self
+
+    def renumbered(self, then: NDArray[np.intp]) -> Self:
+        """Return the same model behind another numbering of items; `then` (items,) holds the number of each so far, -1 for new ones."""
+        moved = type(self)(self.config)
+        moved._know(moved_rows(self._knows_item, then))
+        place = self._place[then[moved._known]]
+        unmoved = np.array_equal(place, np.arange(len(self._known)))
+        moved._votes = self._votes if unmoved else self._votes[np.ix_(place, place)]
+        return moved
 
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Add up the votes of each user's history; (block, items)."""

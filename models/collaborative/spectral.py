@@ -15,6 +15,7 @@ from models.collaborative.gram import gram_spectrum
 from models.compute import side_by_side
 from models.directions import products
 from models.entries import entries
+from models.moved import moved_pairs, moved_rows
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {"basis": Layout(np.float32, ("items", "rank")), "n_likes": Layout(np.int64, ("items",))}
@@ -78,6 +79,13 @@ class Spectral:
         progress(f"the {self.config.rank} smoothest directions beside {self._neighbours.nnz:,} neighbours")
         self._basis = smoothest(graph, self.config.rank, seed)
         return self
+
+    def renumbered(self, then: NDArray[np.intp]) -> Self:
+        """Return the same model behind another numbering of items; `then` (items,) holds the number of each so far, -1 for new ones."""
+        moved = type(self)(self.config)
+        moved._basis, moved._n_likes = moved_rows(self._basis, then), moved_rows(self._n_likes, then)
+        moved._neighbours = moved_pairs(self._neighbours, then)
+        return moved
 
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Smooth the histories of users; (block, items)."""

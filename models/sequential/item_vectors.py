@@ -38,6 +38,31 @@ def first_items(happened: Interactions, sequences: Sequences, size: int, seed: i
     return np.column_stack([vectors_by_nearness(happened, size, seed), popular]).astype(np.float32)
 
 
+def with_new_items(items: NDArray[np.float32], known: NDArray[np.bool_], sequences: Sequences) -> NDArray[np.float32]:
+    """Place items that sequences show for the first time at the mean of what stands right before and behind them.
+
+    Takes and returns the vectors of items with how often each stands in a sequence in the last column, (items, size + 1); of items not
+    `known`, (items,), they mean nothing yet.
+    """
+    likes = sequences.likes_of_items
+    new = (likes > 0) & ~known
+    if not new.any():
+        return items
+    follows = np.ones(len(sequences), np.bool_)
+    follows[sequences.start] = False
+    behind = np.flatnonzero(follows)
+    one, other = np.r_[behind, behind - 1], np.r_[behind - 1, behind]
+    tells = new[sequences.item[one]] & known[sequences.item[other]]
+    there, neighbour = sequences.item[one[tells]], sequences.item[other[tells]]
+    near = sp.csr_matrix((np.ones(len(there), np.float32), (there, neighbour)), shape=(len(items), len(items)))
+    placed = items.copy()
+    mean = (near @ items[:, :-1]) / np.maximum(np.asarray(near.sum(axis=1)), 1)
+    placed[new, :-1] = mean[new]
+    popular = np.log1p(likes)
+    placed[new, -1] = popular[new] - popular.mean()
+    return placed
+
+
 def vectors_by_nearness(happened: Interactions, size: int, seed: int) -> NDArray[np.float32]:
     """Factorise how much more often than chance items are liked near each other; (items, size).
 

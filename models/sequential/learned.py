@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.artifact import Layout, read_arrays, write_arrays
 from models.directions import cosines
+from models.moved import moved_rows
 from models.scorer import UserBlock
 
 FILE = "network.npz"
@@ -50,6 +51,11 @@ class Learned:
         """Return the cosine between the vectors of items, (items, others); zero where either was never met."""
         met, other = (self.weights["items"][some, :-1] * self.knows_item[some][..., None] for some in (items, others))
         return cosines(met, other)
+
+    def renumbered(self, then: NDArray[np.intp]) -> Self:
+        """Return the same behind another numbering of items; `then` (items,) holds the number of each so far, -1 for new ones."""
+        weights = {**self.weights, "items": moved_rows(self.weights["items"], then)}
+        return type(self)(weights, moved_rows(self.knows_item, then), self.losses)
 
     def save(self, folder: Path) -> None:
         """Write everything to one file."""

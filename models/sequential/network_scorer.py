@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from models.artifact import Layout, write_config
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
-from models.sequential.item_vectors import first_items
+from models.sequential.item_vectors import first_items, with_new_items
 from models.sequential.learned import Learned
 from models.sequential.stretches import Sequences
 from models.sequential.training_config import TrainingConfig
@@ -67,13 +67,29 @@ class NetworkScorer(Generic[Config]):
 
     def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:
         """Train the network on every like that follows another one; where interactions carry no times there are none."""
-        from models.sequential.sequence_training import train  # loads TensorFlow
-
         network, sequences = self.network, Sequences.of(data.interactions)
         start = network.first_weights(first_items(data.interactions, sequences, network.embedding_size, seed), seed)
-        weights, losses = train(network.encode(), start, sequences, network.stretch, network.training, seed, self.name, progress)
+        return self._train(start, sequences, network.training, seed, progress)
+
+    def fit_from(self, judged: Self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:
+        """Train on from what another one learned, with a share of the batches; an item new to it starts amid what was liked next to it."""
+        sequences, learned = Sequences.of(data.interactions), judged._learned
+        start = {**learned.weights, "items": with_new_items(learned.weights["items"], learned.knows_item, sequences)}
+        return self._train(start, sequences, self.network.training.warm(), seed, progress)
+
+    def _train(self, start: Weights, sequences: Sequences, config: TrainingConfig, seed: int, progress: Progress) -> Self:
+        from models.sequential.sequence_training import train  # loads TensorFlow
+
+        network = self.network
+        weights, losses = train(network.encode(), start, sequences, network.stretch, config, seed, self.name, progress)
         self._learned = Learned(weights, sequences.likes_of_items > 0, np.array(losses, np.float64))
         return self
+
+    def renumbered(self, then: NDArray[np.intp]) -> Self:
+        """Return the same model behind another numbering of items; `then` (items,) holds the number of each so far, -1 for new ones."""
+        moved = type(self)(self.config)  # type: ignore[call-arg]  # which network it is, the class knows
+        moved._learned = self._learned.renumbered(then)
+        return moved
 
     @property
     def item_factors(self) -> NDArray[np.float32]:

@@ -54,7 +54,7 @@ def train(
 ) -> tuple[Weights, list[float]]:
     """Let a network learn from every like of every sequence which likes follow; return its weights and the mean loss of each epoch."""
     rng = np.random.default_rng(seed)
-    learn, log_chance = training_step(encode, length, config), tf.constant(log_chances(sequences.likes_of_items))
+    learn, log_chance = training_step(encode, length, config.of_a_step()), tf.constant(log_chances(sequences.likes_of_items))
     nothing = {name: tf.zeros_like(values) for name, values in start.items()}
     now = Moments({name: tf.constant(values) for name, values in start.items()}, nothing, nothing)
     losses: list[float] = []

@@ -29,8 +29,21 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docst
     max_steps: int = Field(600, ge=1)
     """Batches learned from, at most: where likes are many, an epoch shows only as many as an equal part of these can hold."""
 
+    warm_share: float = Field(0.25, gt=0, le=1)
+    """Share of the batches that a network learns from which starts as one that has learned from all but the newest likes."""
+
     full_softmax_items: int = Field(8000, ge=0)
     """Largest catalogue of which every item is compared with what follows; beyond it some are drawn."""
 
     negatives: int = Field(1024, ge=1)
     """Items drawn for each batch where the catalogue is larger than that."""
+
+    def warm(self) -> TrainingConfig:
+        """Return how to learn on: fewer batches, and steps as much smaller, for what is known already must not be shaken."""
+        share = self.warm_share
+        shorter = {"epochs": max(1, round(self.epochs * share)), "max_steps": max(1, round(self.max_steps * share))}
+        return self.model_copy(update={**shorter, "learning_rate": self.learning_rate * share})
+
+    def of_a_step(self) -> TrainingConfig:
+        """Return what a single step goes by: alike for trainings that differ only in how long and how fast they learn."""
+        return self.model_copy(update={"epochs": 1, "max_steps": 1, "learning_rate": 1.0, "warm_share": 1.0})

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from models.artifact import Layout, read_arrays, read_config, read_csr, write_arrays, write_config, write_csr
 from models.compute import side_by_side
 from models.entries import entries
+from models.moved import moved_pairs, moved_rows
 from models.scorer import RECENT, Family, Interactions, Progress, TrainingData, UserBlock, silent
 
 LAYOUTS = {"knows_item": Layout(np.bool_, ("items",))}
@@ -99,6 +100,12 @@ class Transitions:
         self._votes = sp.vstack(side_by_side(strongest_votes, walks.lots()), format="csr")
         self._knows_item = (np.diff(self._votes.indptr) > 0) | (np.bincount(self._votes.indices, minlength=walks.n_items) > 0)
         return self
+
+    def renumbered(self, then: NDArray[np.intp]) -> Self:
+        """Return the same model behind another numbering of items; `then` (items,) holds the number of each so far, -1 for new ones."""
+        moved = type(self)(self.config)
+        moved._votes, moved._knows_item = moved_pairs(self._votes, then), moved_rows(self._knows_item, then)
+        return moved
 
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Add up the votes of each user's latest likes; (block, items)."""

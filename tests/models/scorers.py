@@ -41,3 +41,9 @@ SCORERS: dict[str, Callable[[], Scorer]] = {
 
 ORDERLESS = ("ease", "spectral", "als", "nmf", "content_knn", "transitions", "popularity")
 """Models that learn the same, rounding aside, in whatever order users are numbered; those that draw batches do not."""
+
+LASTING = ("ease", "spectral", "als", "next_item", "attention", "transitions")
+"""Models that learn from interactions alone and can be brought to another numbering of items."""
+
+WARM = ("als", "next_item", "attention")
+"""Models that go on from what another one learned."""

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from models.artifact import ArtifactError, folder_hash, write_config
 from models.collaborative.ease import EaseConfig
-from models.scorer import FAMILIES, Scorer, TrainingData, UserBlock
-from tests.models.scorers import ORDERLESS, SCORERS
+from models.moved import moved_rows
+from models.scorer import FAMILIES, Described, Lasting, Scorer, TrainingData, UserBlock, WarmScorer
+from tests.models.scorers import LASTING, ORDERLESS, SCORERS, WARM
 from tests.worlds import Checkerboard, Newcomers, World
 
 Made = Callable[[], Scorer]
@@ -222,3 +224,59 @@ def test_a_scorer_names_its_family_and_its_curves(fitted: Scorer) -> None:
     """Families are the four of the architecture; curves are finite numbers, one list a name."""
     assert fitted.family in FAMILIES
     assert all(np.isfinite(values).all() for values in fitted.curves().values())
+
+
+def test_which_models_last_and_which_go_on_is_known() -> None:
+    """The lists of the tests are those of the models: no new one goes untested."""
+    made = {name: make() for name, make in SCORERS.items()}
+    assert {name for name, scorer in made.items() if isinstance(scorer, Lasting)} == set(LASTING)
+    assert {name for name, scorer in made.items() if isinstance(scorer, WarmScorer)} == set(WARM)
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_a_lasting_model_learns_from_interactions_alone(name: str, newcomers: Newcomers, tmp_path: Path) -> None:
+    """Other descriptions of items and users, and later events that are not learned from, leave every byte as it is."""
+    data, happened = newcomers.data, newcomers.data.interactions
+    nothing = [Described.by(sp.csr_matrix((n, 0), dtype=np.float32)) for n in (happened.n_items, happened.n_users)]
+    later = replace(happened, age_days=happened.age_days + 3)
+    found = SCORERS[name]().fit(replace(data, interactions=later, items=nothing[0], users=nothing[1]), seed=3)
+    expected = SCORERS[name]().fit(data, seed=3)
+    assert folder_hash(saved(found, tmp_path / "found")) == folder_hash(saved(expected, tmp_path / "expected"))
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_a_renumbered_model_says_the_same_of_the_same_items(name: str, newcomers: Newcomers, tmp_path: Path) -> None:
+    """Items get other numbers, one that nobody ever touched leaves, two join: scores move along, and of who joins nothing is said."""
+    fitted = SCORERS[name]().fit(newcomers.data, seed=3)
+    n_items = newcomers.data.interactions.n_items
+    stay = np.random.default_rng(1).permutation(np.delete(np.arange(n_items), newcomers.blank_item))
+    then = np.insert(stay, [0, 5], -1)
+    now = np.array([int(np.flatnonzero(then == item)[0]) if item in stay else -1 for item in range(n_items)])
+    users = newcomers.everybody
+    moved_history = sp.csr_matrix(users.history.toarray()[:, np.maximum(then, 0)] * (then >= 0), dtype=np.float32)
+    recent = np.where(users.recent >= 0, now[users.recent], -1).astype(np.int32)
+    tonight = replace(users, history=moved_history, recent=recent)
+    moved = fitted.renumbered(then)
+    loaded = type(fitted).load(saved(moved, tmp_path / "moved"))
+    np.testing.assert_allclose(loaded.score(tonight), moved_rows(fitted.score(users).T, then).T, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(loaded.knows_item, moved_rows(fitted.knows_item, then))
+    np.testing.assert_array_equal(loaded.knows_user(tonight), fitted.knows_user(users))
+
+
+@pytest.mark.parametrize("name", WARM)
+def test_a_warm_model_learns_what_is_new(name: str, checkerboard: Checkerboard) -> None:
+    """One that has not met some items goes on with all likes and ends where one ends that learned all of them from nothing."""
+    happened = checkerboard.data.interactions
+    before = happened.where((happened.item >= 2) | (happened.user % 2 == 0))
+    judged = SCORERS[name]().fit(replace(checkerboard.data, interactions=before), seed=3)
+    warm = SCORERS[name]().fit_from(judged, checkerboard.data, seed=3)
+    np.testing.assert_array_equal(first_unseen(warm, checkerboard.everybody), checkerboard.withheld)
+
+
+def test_als_goes_on_to_where_it_would_have_gone(two_tastes: World, tmp_path: Path) -> None:
+    """From the same likes a warm start ends at the very bytes of the cold one, however often: lists never drift from night to night."""
+    cold = SCORERS["als"]().fit(two_tastes.data, seed=3)
+    warm = SCORERS["als"]().fit_from(cold, two_tastes.data, seed=3)
+    for scorer in (warm, SCORERS["als"]().fit_from(warm, two_tastes.data, seed=3)):
+        np.testing.assert_array_equal(scorer.item_factors, cold.item_factors)
+        assert scorer.curves()["loss"] == cold.curves()["loss"][-2:]
