@@ -15,6 +15,7 @@ from typing import Any
 from flows.settings import Settings
 from tasks.deliveries import Delivery, SetAside, accepted, set_aside_on
 from tasks.ingest.delivery import waiting
+from tasks.memory import offered
 from tasks.night import Night
 from tasks.publish import LIBRARIES
 from tasks.refusals import InputRefusedError
@@ -56,6 +57,7 @@ def identify(workspace: Workspace, day: date, settings: Settings, composition: s
         compute=settings.compute,
         inputs_id=inputs_id,
         origin=origin,
+        memory=offered(settings.compute),
     )
 
 

@@ -69,7 +69,7 @@ def blend(night: Night, prepared: Prepared, trained: Trained, config: BlendConfi
                 return collect(said.scores, *lists, newcomers=new)
 
             lots = even_lots(newcomers if new else users, judging.users_at_once)
-            blocks += scored_blocks(audience, scorers, lots, collected, newcomers=new)
+            blocks += scored_blocks(audience, scorers, lots, collected, newcomers=new, room=night.room)
         candidates = Candidates.together(blocks)
         models = Models(tuple(scorer.name for scorer in scorers), tuple(scorer.family for scorer in scorers), audience.data.segments)
         half = user_half(known.users["user_id"].take(np.concatenate([users, newcomers])).to_pylist())

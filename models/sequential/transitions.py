@@ -14,11 +14,16 @@ from models.artifact import Layout, read_arrays, read_config, read_csr, write_ar
 from models.compute import side_by_side
 from models.entries import entries
 from models.scorer import RECENT, Family, Interactions, Progress, TrainingData, UserBlock, silent
+from models.sizes import NUMBER, PER_LIKE, Needs, Sizes, distinct_pairs
 
 LAYOUTS = {"knows_item": Layout(np.bool_, ("items",))}
 
 USERS_AT_ONCE = 256
 """Users whose latest likes vote in one go, each lot on its own thread."""
+
+
+PER_PAIR = 44
+"""Bytes of a pair of items that follow each other, while the counts of one direction are added to those of the other."""
 
 
 class TransitionsConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -104,6 +109,15 @@ class Transitions:
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the votes of `others`, liked just now, for `items`; (items, others)."""
         return entries(self._votes, items, others)
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """The pairs of items that follow each other, counted, turned round and added to themselves."""
+        length = sizes.n_events // max(1, sizes.n_users)
+        reach = min(self.config.window, length)
+        followed = sizes.n_users * (reach * length - reach * (reach + 1) // 2)
+        met = distinct_pairs(sizes.n_liked_items, followed)
+        kept = 2 * NUMBER * min(met, sizes.n_liked_items * self.config.successors)
+        return Needs(PER_PAIR * met + 2 * PER_LIKE * sizes.n_events, kept)
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: a closed form has no epochs."""

@@ -49,7 +49,7 @@ def write_recommendations(
     lengths, rungs, shown = [], [], np.zeros(known.n_items, np.bool_)
     told, waiting = time.monotonic(), []
     with open_table(night.staged_table("recommendations"), schema) as writer:
-        for lists in in_order(recommender.lists, blocks):
+        for lists in in_order(recommender.lists, blocks, max(1, night.room // (at_once * cells))):
             waiting.append(_as_arrow(lists, known, schema, model_version, night.run_id))
             # Row groups of one size, whatever the size of the blocks.
             while sum(map(len, waiting)) >= ROWS_PER_GROUP:
