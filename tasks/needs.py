@@ -25,6 +25,9 @@ TENSORFLOW = 600 << 20
 PER_EVENT_IN_SQL = 250
 """Bytes DuckDB holds of an event while it is staged; what is above its limit spills."""
 
+PER_ROW_CHECKED = 64
+"""Bytes DuckDB holds of a recommendation while its promises are checked."""
+
 PER_EVENT_ON_THE_WAY = 150
 """Bytes of an event on its way out of the store: as Arrow, as numbers, and sorted."""
 
@@ -63,16 +66,18 @@ def needs(sizes: Sizes, plans: Plans, memory: Offered) -> list[Need]:
     known = PER_EVENT * sizes.n_events + PER_USER * sizes.n_users
     loaded = PROGRAM + known + (TENSORFLOW if any(scorer.name in NETWORKS for scorer in scorers) else 0)
     fitting, largest = _fitting(scorers, sizes)
-    fit = Need("", loaded + fitting, largest, _without(largest))
-    asked = loaded + sum(scorer.needs(sizes).kept for scorer in scorers)
+    fit = Need("", loaded + fitting, f"the model {largest}", _without(largest))
+    kept = {scorer.name: scorer.needs(sizes).kept for scorer in scorers}
+    asked, heaviest = loaded + sum(kept.values()), max(kept, key=lambda name: kept[name])
     lot = lot_bytes(plans.judging.users_at_once, sizes.n_items, len(scorers))
     heard = asked + lot + _candidates(plans, sizes, len(scorers))
     judged = Need("", heard, "what models say to users judged at once", "lower [judging] users_at_once")
-    # The vectors of all models once more, side by side, beside the blocks that are scored.
+    # The vectors of all models that are products stand once more side by side.
+    stacked = sum(kept[scorer.name] for scorer in scorers if hasattr(type(scorer), "item_factors"))
     blocks = max(plans.score.memory_mb << 20, vectors(16, sizes.n_items))
-    scored = Need("", 2 * asked - loaded + blocks, "models that speak at once", "leave a model out of [train] models")
+    scored = Need("", asked + stacked + blocks, f"all models at once, {heaviest} the largest", _without(heaviest))
     small = Need("", PROGRAM, "the program", "")
-    checked = small._replace(bytes=PROGRAM + min(plans.warehouse.limit(memory), PER_EVENT_IN_SQL * sizes.n_users * plans.score.k))
+    checked = small._replace(bytes=PROGRAM + min(plans.warehouse.limit(memory), PER_ROW_CHECKED * sizes.n_users * plans.score.k))
     steps = {"train": fit, "blend": judged, "evaluate": judged, "gate": small, "refit": fit, "score": scored, "check": checked}
     later = [need._replace(step=step) for step, need in {**steps, "publish": small}.items()]
     return [*taking_in(sizes.n_events, plans, memory), *later]
@@ -111,12 +116,10 @@ def _fitting(scorers: Sequence[Scorer], sizes: Sizes) -> tuple[int, str]:
     told = [scorer.needs(sizes) for scorer in scorers]
     before = accumulate((each.kept for each in told), initial=0)
     most = max(kept + each.fitting for kept, each in zip(before, told, strict=False))
-    largest = max(zip(told, scorers, strict=True), key=lambda pair: pair[0].fitting)[1]
-    return most, f"the model {largest.name}"
+    return most, max(zip(told, scorers, strict=True), key=lambda pair: pair[0].fitting)[1].name
 
 
-def _without(largest: str) -> str:
-    name = largest.rpartition(" ")[2]
+def _without(name: str) -> str:
     return "lower [train] ease_up_to_items" if name == "ease" else f"leave {name} out of [train] models"
 
 

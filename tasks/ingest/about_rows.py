@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-SAMPLE = 1 << 20
+SAMPLE = 8 << 20
 """Bytes of a text, unpacked, that are looked at."""
 
 PACKED = {".gz": "gzip", ".zst": "zstd"}
