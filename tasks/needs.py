@@ -25,7 +25,7 @@ TENSORFLOW = 600 << 20
 PER_EVENT_IN_SQL = 250
 """Bytes DuckDB holds of an event while it is staged; what is above its limit spills."""
 
-PER_ROW_CHECKED = 64
+PER_ROW_CHECKED = 100
 """Bytes DuckDB holds of a recommendation while its promises are checked."""
 
 PER_EVENT_ON_THE_WAY = 150
@@ -72,10 +72,10 @@ def needs(sizes: Sizes, plans: Plans, memory: Offered) -> list[Need]:
     lot = lot_bytes(plans.judging.users_at_once, sizes.n_items, len(scorers))
     heard = asked + lot + _candidates(plans, sizes, len(scorers))
     judged = Need("", heard, "what models say to users judged at once", "lower [judging] users_at_once")
-    # The vectors of all models that are products stand once more side by side.
+    # The vectors of all models that are products stand once more side by side; blocks, which `memory_mb` bounds, beside what is written.
     stacked = sum(kept[scorer.name] for scorer in scorers if hasattr(type(scorer), "item_factors"))
     blocks = max(plans.score.memory_mb << 20, vectors(16, sizes.n_items))
-    scored = Need("", asked + stacked + blocks, f"all models at once, {heaviest} the largest", _without(heaviest))
+    scored = Need("", asked + stacked + 2 * blocks, f"all models at once, {heaviest} the largest", _without(heaviest))
     small = Need("", PROGRAM, "the program", "")
     checked = small._replace(bytes=PROGRAM + min(plans.warehouse.limit(memory), PER_ROW_CHECKED * sizes.n_users * plans.score.k))
     steps = {"train": fit, "blend": judged, "evaluate": judged, "gate": small, "refit": fit, "score": scored, "check": checked}

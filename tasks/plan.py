@@ -78,6 +78,9 @@ class Plan:
             return f"does not fit: {need.step} takes about {need.bytes / GB:.1f} GB, most of it for {need.mostly}, of {offers}"
         if self.peak_bytes is None:
             return f"not known yet: nobody has counted users and items; the night says so before it trains, with {offers}"
+        held = self.last_peak_bytes or 0
+        if held > self.memory.bytes:
+            return f"may not fit: about {self.peak_bytes / GB:.1f} GB by the sizes, {held / GB:,.1f} GB held by the last night, of {offers}"
         return f"fits: about {self.peak_bytes / GB:.1f} GB at most, of {offers}"
 
 

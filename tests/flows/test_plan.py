@@ -112,6 +112,16 @@ def test_records_of_an_older_version_and_torn_ones_are_passed_over(published_wor
     assert found["events"] > 0, "what was accepted is still counted"
 
 
+def test_a_last_night_that_held_more_than_is_offered_makes_the_verdict_careful(published_workspace, planned):
+    """The sums say that it fits, and what was measured says otherwise: both are told, and nothing is refused."""
+    entry = published_workspace.attempts()[-1] | {"attempt_id": "larger", "peak_bytes": 10**14}
+    with published_workspace.runs.open("a") as file:
+        file.write(f"{json.dumps(entry)}\n")
+    found = planned(published_workspace)
+    assert (found["exit"], found["verdict"].startswith("may not fit: about ")) == (0, True)
+    assert "100,000.0 GB held by the last night" in found["verdict"]
+
+
 def test_an_earlier_date_expects_nothing_of_later_nights(published_workspace, planned):
     assert planned(published_workspace, FIRST)["based_on"] == str(FIRST)
 
