@@ -25,6 +25,9 @@ TENSORFLOW = 600 << 20
 PER_EVENT_IN_SQL = 250
 """Bytes DuckDB holds of an event while it is staged; what is above its limit spills."""
 
+ROWS_SCORED = 2560
+"""Rows of numbers, one for each item, that stand for all users scored at once where the catalogue is small."""
+
 PER_ROW_CHECKED = 100
 """Bytes DuckDB holds of a recommendation while its promises are checked."""
 
@@ -74,7 +77,7 @@ def needs(sizes: Sizes, plans: Plans, memory: Offered) -> list[Need]:
     judged = Need("", heard, "what models say to users judged at once", "lower [judging] users_at_once")
     # The vectors of all models that are products stand once more side by side; blocks, which `memory_mb` bounds, beside what is written.
     stacked = sum(kept[scorer.name] for scorer in scorers if hasattr(type(scorer), "item_factors"))
-    blocks = max(plans.score.memory_mb << 20, vectors(16, sizes.n_items))
+    blocks = min(plans.score.memory_mb << 20, vectors(max(ROWS_SCORED, 2 * sizes.n_items), sizes.n_items))
     scored = Need("", asked + stacked + 2 * blocks, f"all models at once, {heaviest} the largest", _without(heaviest))
     small = Need("", PROGRAM, "the program", "")
     checked = small._replace(bytes=PROGRAM + min(plans.warehouse.limit(memory), PER_ROW_CHECKED * sizes.n_users * plans.score.k))

@@ -24,7 +24,7 @@ resamples = 2
 
 PLACES: dict[str, dict[str, str]] = {
     "one thread, UTC, little memory": {
-        "NIGHTLY__COMPUTE__MEMORY_GB": "1",
+        "NIGHTLY__COMPUTE__MEMORY_GB": "0.7",
         "NIGHTLY__WAREHOUSE__THREADS": "1",
         "TZ": "UTC",
         "LC_ALL": "C.UTF-8",
