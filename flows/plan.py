@@ -49,7 +49,7 @@ def _lines(made: Plan) -> list[str]:
         lines.append(f"that night held {_size(made.last_peak_bytes)} at most")
     lines.append(made.verdict)
     if made.too_large:
-        lines.append(f"next: {made.too_large.remedy}; or run on a machine with more memory, or raise [compute] memory_gb")
+        lines.append(f"next: {made.too_large.advice}")
     return lines
 
 

@@ -13,7 +13,7 @@ from tasks.judging import JudgingConfig, lot_bytes
 from tasks.memory import GB, Offered
 from tasks.refusals import StorageError
 from tasks.score.config import ScoreConfig
-from tasks.train import NETWORKS, TrainConfig, models_for
+from tasks.train import NETWORKS, POPULARITY, TrainConfig, models_for
 from tasks.warehouse import WarehouseConfig
 
 PROGRAM = 450 << 20
@@ -52,12 +52,17 @@ class Plans(NamedTuple):
 
 
 class Need(NamedTuple):
-    """What a step takes at most, what the most of that is for, and what makes it less."""
+    """What a step takes at most, what the most of that is for, and which setting makes it less, if one does."""
 
     step: str
     bytes: int
     mostly: str
     remedy: str
+
+    @property
+    def advice(self) -> str:
+        """Return what to do where it is too much."""
+        return "; or ".join(filter(None, (self.remedy, "run on a machine with more memory, or raise [compute] memory_gb")))
 
 
 def needs(sizes: Sizes, plans: Plans, memory: Offered) -> list[Need]:
@@ -79,7 +84,7 @@ def needs(sizes: Sizes, plans: Plans, memory: Offered) -> list[Need]:
     stacked = sum(kept[scorer.name] for scorer in scorers if hasattr(type(scorer), "item_factors"))
     blocks = min(plans.score.memory_mb << 20, vectors(max(ROWS_SCORED, 2 * sizes.n_items), sizes.n_items))
     scored = Need("", asked + stacked + 2 * blocks, f"all models at once, {heaviest} the largest", _without(heaviest))
-    small = Need("", PROGRAM, "the program", "")
+    small = Need("", PROGRAM, "the program itself", "")
     checked = small._replace(bytes=PROGRAM + min(plans.warehouse.limit(memory), PER_ROW_CHECKED * sizes.n_users * plans.score.k))
     steps = {"train": fit, "blend": judged, "evaluate": judged, "gate": small, "refit": fit, "score": scored, "check": checked}
     later = [need._replace(step=step) for step, need in {**steps, "publish": small}.items()]
@@ -90,7 +95,8 @@ def taking_in(n_events: int, plans: Plans, memory: Offered) -> list[Need]:
     """Return what the steps take that bring events into the form models learn from: all that is known before these are counted."""
     sql = min(plans.warehouse.limit(memory), PER_EVENT_IN_SQL * n_events)
     most = PROGRAM + sql + PER_EVENT_ON_THE_WAY * n_events
-    return [Need(step, most, "events in SQL", "lower [warehouse] memory") for step in ("ingest", "stage", "validate", "keep", "prepare")]
+    told = ("events in SQL", "lower [warehouse] memory") if most > 2 * PROGRAM else ("the program itself", "")
+    return [Need(step, most, *told) for step in ("ingest", "stage", "validate", "keep", "prepare")]
 
 
 def excess(expected: Sequence[Need], memory: Offered) -> Need | None:
@@ -105,12 +111,11 @@ def require_room(sizes: Sizes, plans: Plans, memory: Offered) -> None:
     if need is None:
         return
     scale = f"{sizes.n_users:,} users, {sizes.n_items:,} items and {sizes.n_events:,} events"
-    raised = "run on a machine with more memory, or raise [compute] memory_gb"
     raise StorageError(
         f"memory for {need.step}",
         f"about {need.bytes / GB:.1f} GB for {scale}, most of it for {need.mostly}",
         f"{memory.bytes / GB:.1f} GB offered by {memory.by}",
-        f"{need.remedy}; or {raised}; then run again",
+        f"{need.advice}; then run again",
     )
 
 
@@ -123,6 +128,8 @@ def _fitting(scorers: Sequence[Scorer], sizes: Sizes) -> tuple[int, str]:
 
 
 def _without(name: str) -> str:
+    if name == POPULARITY:
+        return ""  # no night goes without it
     return "lower [train] ease_up_to_items" if name == "ease" else f"leave {name} out of [train] models"
 
 

@@ -105,6 +105,15 @@ def test_what_is_said_to_be_lowered_lowers_it():
     require_room(large, many._replace(judging=JudgingConfig(users_at_once=64)), memory)
 
 
+def test_nobody_is_told_to_do_without_popularity():
+    """It is all there is for who is unknown: where its counts are the most, only memory helps."""
+    memory = Offered(500_000_000, "a test")
+    need = excess(needs(catalogue(500), plans(models=("popularity",)), memory), memory)
+    assert need is not None
+    assert "popularity out" not in need.advice
+    assert need.advice.startswith("run on a machine with more memory")
+
+
 def test_a_night_without_networks_does_without_tensorflow():
     memory = Offered(10**10, "a test")
     light, heavy = (needs(catalogue(500), plans(models=models), memory) for models in (("popularity",), ("popularity", "attention")))
