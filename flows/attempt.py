@@ -18,7 +18,8 @@ from flows.settings import Settings
 from tasks.ingest.delivery import delivered_again
 from tasks.intact import faults_of
 from tasks.lock import locked
-from tasks.night import Night, Receipt, Runner, plain
+from tasks.night import Night, Receipt, Runner, plain, step_records
+from tasks.prepare import Prepared
 from tasks.publication import Publication, close
 from tasks.publish import attempt_entry
 from tasks.recovery import recover
@@ -246,13 +247,20 @@ def _refused(night: Night, refusal: NightError) -> Ending:
     )
 
 
+def _course(night: Night, told: _Told) -> dict[str, Any]:
+    """Return how the steps went and on what sizes: what `nightly plan` expects the next night to be like."""
+    prepared = told.receipts.get("prepare")
+    steps = [{name: getattr(record, name) for name in ("step", "seconds", "peak_bytes", "rows", "bytes")} for record in step_records(night)]
+    return {"steps": steps, "sizes": prepared.sizes.model_dump() if isinstance(prepared, Prepared) else None}
+
+
 def _record(night: Night, told: _Told, ending: Ending, command: str) -> Ending:
     """Write the attempt's line and its report; a report that fails is a warning, never the end of a night."""
     from tasks.report import Story, report
 
     entry = attempt_entry(night, ending.ending, ending.exit_code, ending.reason, told.receipts.get("gate"))  # type: ignore[arg-type]
     try:
-        append_line(night.workspace.runs, canonical_json(entry | {"model_version": ending.model_version}))
+        append_line(night.workspace.runs, canonical_json(entry | {"model_version": ending.model_version} | _course(night, told)))
         remove(night.workspace.open_attempt)
     except OSError as error:
         log.warning("runs.jsonl: this attempt is not recorded before the next start: %s", error)

@@ -151,6 +151,15 @@ def status(*, workspace: Workspace = Path(), json: Json = False) -> int:
 
 
 @app.command
+def plan(*, workspace: Workspace = Path(), run_date: RunDate = None, json: Json = False) -> int:
+    """Say what a night would take in and cost, step by step, and whether it fits into memory; exits 6 when it does not. Writes nothing."""
+    from flows.clock import now
+    from flows.plan import show_plan
+
+    return show_plan(workspace, run_date, _settings(workspace, None), now(), json)
+
+
+@app.command
 def verify(*, workspace: Workspace = Path(), json: Json = False) -> int:
     """Hash every file that is served or needed and say what to do about damaged ones; exits 6 where there are any."""
     from flows.verify import verify as examine

@@ -15,6 +15,7 @@ from typing import Any
 from flows.settings import Settings
 from tasks.deliveries import Delivery, SetAside, accepted, set_aside_on
 from tasks.ingest.delivery import waiting
+from tasks.memory import offered
 from tasks.model_set import set_fault
 from tasks.night import Night
 from tasks.publish import LIBRARIES
@@ -59,6 +60,7 @@ def identify(workspace: Workspace, day: date, settings: Settings, composition: s
         inputs_id=inputs_id,
         warm_from=warm_from,
         origin=origin,
+        memory=offered(settings.compute),
     )
 
 

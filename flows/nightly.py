@@ -13,9 +13,11 @@ from flows.attempt import Ending, Options, attempted
 from flows.settings import Settings
 from tasks.blend import blend
 from tasks.check import check
+from tasks.course import last_sizes
 from tasks.evaluate import Evaluated, evaluate
 from tasks.gate import Gated, gate
 from tasks.ingest import Delivered, ingest, keep
+from tasks.needs import Plans, require_room
 from tasks.night import Night, Runner, plain
 from tasks.prepare import Prepared, prepare
 from tasks.publish import publish
@@ -47,8 +49,16 @@ class Learned:
 
 
 def learn(at: Night, settings: Settings, options: Options, step: Runner) -> Learned:
-    """Train and judge tonight's models; raises NightHeldError where the gate says HOLD."""
+    """Train and judge tonight's models; raises NightHeldError where the gate says HOLD.
+
+    Raises StorageError before anything is taken in where a night as large as the last does not fit into memory, and before anything is
+    trained where tonight's does not.
+    """
+    earlier = last_sizes(at.workspace, at.run_date)
+    if earlier and earlier.sizes:
+        require_room(earlier.sizes, plans(settings), at.memory)
     delivered, prepared = take_in(at, settings, options, step)
+    require_room(prepared.sizes, plans(settings), at.memory)
     trained = step(train, at, prepared, settings.train)
     blended = step(blend, at, prepared, trained, settings.blend, settings.judging)
     evaluated = step(evaluate, at, prepared, trained, blended, settings.evaluate, settings.judging, settings.gate)
@@ -58,6 +68,11 @@ def learn(at: Night, settings: Settings, options: Options, step: Runner) -> Lear
             "the gate", "models fit to replace what is served", gated.reason, "read the report; the last good table stays served"
         )
     return Learned(delivered, prepared, evaluated, gated, step(refit, at, prepared, trained, blended, gated, settings.train))
+
+
+def plans(settings: Settings) -> Plans:
+    """Return the settings that decide how much memory a night takes."""
+    return Plans(settings.train, settings.blend, settings.judging, settings.score, settings.warehouse)
 
 
 def take_in(at: Night, settings: Settings, options: Options, step: Runner) -> tuple[Delivered, Prepared]:

@@ -89,9 +89,10 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     def deciding(self) -> dict[str, Any]:
-        """Return what decides a night's bytes: not what the warehouse may use, what a bad file does to the run, how to tune or to keep."""
+        """Return what decides a night's bytes: not what memory it may use, what a bad file does to the run, how to tune or to keep."""
         unread = {"on_bad_file", "settle_seconds", "require_sidecar"}
-        return self.model_dump(mode="json", exclude={"warehouse": True, "tune": True, "keeping": True, "source": unread})
+        whole = {"warehouse": True, "tune": True, "keeping": True}
+        return self.model_dump(mode="json", exclude={**whole, "source": unread, "compute": {"memory_gb"}})
 
     def fingerprint(self) -> str:
         """Hash what decides a night's bytes."""

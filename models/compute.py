@@ -28,6 +28,10 @@ class ComputeConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
     """Threads of BLAS, LAPACK, OpenMP and TensorFlow. A constant, never the number of cores: two machines with this number in common
     agree to the byte."""
 
+    memory_gb: float | None = Field(None, gt=0)
+    """Memory a night may take, in GB of 10^9 bytes; unset, what machine and control group offer when it begins. It changes no published
+    byte: it bounds SQL and how much is done side by side, and a night that would take more is refused before it trains."""
+
 
 @contextmanager
 def limited_threads(config: ComputeConfig) -> Iterator[None]:
@@ -41,18 +45,20 @@ def side_by_side(work: Callable[[Part], Result], parts: Iterable[Part]) -> list[
     return list(in_order(work, parts))
 
 
-def in_order(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+def in_order(work: Callable[[Part], Result], parts: Iterable[Part], at_once: int | None = None) -> Iterator[Result]:
     """Do independent parts at the same time and yield what becomes of them in their order, a few ahead of who takes it.
 
-    As many are done at once as BLAS may use threads now, each on one BLAS thread. Sparse products and whatever goes number by number use
-    one core by themselves, and BLAS calls too small to be shared are slower on several threads that wait for each other than on one. The
-    bytes do not depend on the number of threads. Where BLAS is limited to one thread already, by a caller who runs threads of its own, the
-    parts are done in turn and no limit is touched: limits hold for the whole process.
+    As many are done at once as BLAS may use threads now, or fewer where `at_once` says so, each on one BLAS thread. Sparse products and
+    whatever goes number by number use one core by themselves, and BLAS calls too small to be shared are slower on several threads that
+    wait for each other than on one. The bytes depend neither on the number of threads nor on `at_once`. Where BLAS is limited to one
+    thread already, by a caller who runs threads of its own, the parts are done in turn and no limit is touched: limits hold for the whole
+    process.
     """
     threads = max((library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"), default=1)
     if threads == 1:
         yield from map(work, parts)
         return
+    threads = min(threads, at_once or threads)
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         ahead: deque[Future[Result]] = deque()
         try:

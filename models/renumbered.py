@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.scorer import Described, Family, Progress, Scorer, TrainingData, UserBlock, silent
+from models.sizes import Needs, Sizes
 
 
 class Renumbered:
@@ -51,6 +52,10 @@ class Renumbered:
             return None
         known = self.knows_item
         return np.where(known[items][..., :, None] & known[others][..., None, :], found, np.float32(0))
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """What the model underneath needs: it was fitted on another night, and is only kept."""
+        return self.scorer.needs(sizes)._replace(fitting=0)
 
     def curves(self) -> dict[str, list[float]]:
         """Return no curves: nothing was trained tonight."""

@@ -15,6 +15,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from models.sizes import Needs, Sizes
+
 Family = Literal["collaborative", "sequential", "content", "knowledge"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
@@ -157,6 +159,11 @@ class Described:
             np.zeros((n_rows, 0), np.int32) if words is None else words,
         )
 
+    @property
+    def placed(self) -> bool:
+        """Say whether it is known of anything where it is."""
+        return bool(np.isfinite(self.place).all(axis=1).any())
+
     def __getitem__(self, rows: slice | NDArray[np.intp]) -> Described:
         return Described(self.features[rows], self.names, self.place[rows], self.words[rows])
 
@@ -250,6 +257,10 @@ class Scorer(Protocol):
 
         Stacks of items (..., items) are compared with stacks of others (..., others), each with its own; (..., items, others).
         """
+        ...
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """Say how much memory learning from data of some sizes takes, roughly: what is far off would refuse a night, or break one."""
         ...
 
     def curves(self) -> dict[str, list[float]]:

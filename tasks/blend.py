@@ -73,7 +73,8 @@ def blend(night: Night, prepared: Prepared, trained: Trained, config: BlendConfi
                 lists = (said.people.segment, said.allowed, targets[said.users], config.candidates, config.max_targets)
                 return collect(said.scores, *lists, newcomers=group.new, masses=group.teach_all or method in BY_MASS)
 
-            blocks += scored_blocks(audience, scorers, even_lots(group.users, judging.users_at_once), collected, newcomers=group.new)
+            lots = even_lots(group.users, judging.users_at_once)
+            blocks += scored_blocks(audience, scorers, lots, collected, newcomers=group.new, room=night.room)
         candidates = Candidates.together(blocks)
         half = user_half(known.users["user_id"].take(np.concatenate([group.users for group in groups])).to_pylist())
         others = tuple(name for name in dict.fromkeys(config.compare) if name != method)

@@ -76,7 +76,7 @@ def evaluate(
     audience = judged_audience(known, by_days=by_days)
     half = user_half(known.users["user_id"].take(users).to_pylist())
     scorers, blends = load_models(night.workspace.root, trained.models), _blends(blended)
-    judge = Judge(audience, scorers, {BLEND: blends.pop(BLEND)}, max(config.ks), judging.users_at_once)
+    judge = Judge(audience, scorers, {BLEND: blends.pop(BLEND)}, max(config.ks), judging.users_at_once, room=night.room)
     champion, no_champion = served_before(night, known, by_days=by_days)
     some = sample_of(known, users, judging.max_compared_users)
     with limited_threads(night.compute):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +19,7 @@ from models.compute import in_order
 from models.leakage import leaked
 from models.metrics import judged_users
 from models.scorer import Histories, Scorer, TrainingData, UserBlock
+from models.sizes import vectors
 from models.top_k import ScoreError
 from models.user_sample import sampled
 from tasks.prepare.training_set import TrainingSet
@@ -82,14 +83,16 @@ class ScoredBlock:
 def scored_blocks(
     audience: Audience,
     scorers: Sequence[Scorer],
-    lots: Iterable[NDArray[np.intp]],
+    lots: Sequence[NDArray[np.intp]],
     use: Callable[[ScoredBlock], Result],
     *,
     newcomers: bool = False,
+    room: int | None = None,
 ) -> Iterator[Result]:
     """Let every model score lots of users, some lots side by side, and yield in order what `use` makes of each.
 
-    `newcomers` are scored as if they had just joined. Raises NoScoresError, naming the model, where its scores are no numbers.
+    `newcomers` are scored as if they had just joined. So many lots stand side by side as `room` bytes hold; their sizes stay, for a lot of
+    another size may round otherwise. Raises NoScoresError, naming the model, where its scores are no numbers.
     """
     panel, seen, histories = Panel(scorers), audience.seen, audience.histories
 
@@ -100,7 +103,13 @@ def scored_blocks(
             scores = panel.score(people)
         return use(ScoredBlock(users, people, allowed_items(seen[users], audience.recommendable), scores))
 
-    return in_order(scored, lots)
+    of_lot = lot_bytes(max(map(len, lots), default=0), len(audience.recommendable), len(scorers))
+    return in_order(scored, lots, None if room is None else max(1, room // max(1, of_lot)))
+
+
+def lot_bytes(n_users: int, n_items: int, n_models: int) -> int:
+    """Return what a lot takes while it is scored and ranked: what every model says, twice, and what one way to rank makes of it."""
+    return vectors(n_users, n_items) * (2 * n_models + 6)
 
 
 @contextmanager

@@ -16,9 +16,11 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, get_type_hints
 
+import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from models.compute import ComputeConfig
+from tasks.memory import Offered, offered, resident_bytes
 from tasks.storage import canonical_json, file_hash, text_hash, write_json
 from tasks.workspace import Workspace
 
@@ -44,7 +46,8 @@ class Night:
 
     `run_id` is the hash of everything that decides tonight's bytes, `inputs_id` the same without `champion`, the run_id of the night it
     has to beat, and `warm_from`, the version of that night's set of models where it is whole; `origin` is what both are hashed from, as
-    the manifest tells it; `started_at` is the only reading of the clock, `began` the same moment on the clock that never jumps.
+    the manifest tells it; `started_at` is the only reading of the clock, `began` the same moment on the clock that never jumps; `memory`
+    is what the night may take, read once like the clock.
     """
 
     workspace: Workspace
@@ -59,6 +62,7 @@ class Night:
     warm_from: str | None = None
     origin: dict[str, Any] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+    memory: Offered = field(default_factory=lambda: offered(ComputeConfig()))
 
     @property
     def elapsed(self) -> timedelta:
@@ -69,6 +73,11 @@ class Night:
     def known_until(self) -> datetime:
         """The instant before which events are seen tonight: the end of `run_date`, as a UTC time without zone."""
         return datetime.combine(self.run_date, datetime.min.time()) + timedelta(days=1)
+
+    @property
+    def room(self) -> int:
+        """How many bytes more the night may take now; what is made of it must not change a published byte."""
+        return max(0, self.memory.bytes - resident_bytes())
 
     @property
     def staging(self) -> Path:
@@ -107,12 +116,14 @@ class Runner(Protocol):
 
 @dataclass(frozen=True)
 class StepRecord:
-    """How long one step took and how much memory the process had used by its end."""
+    """How long one step took, how much memory the process had used by its end, and the rows and bytes that the step wrote."""
 
     step: str
     seconds: float
     peak_bytes: int
     resumed: bool
+    rows: int = 0
+    bytes: int = 0
 
 
 def plain(step: Callable[..., AnyReceipt], night: Night, *inputs: Any) -> AnyReceipt:
@@ -129,7 +140,7 @@ def plain(step: Callable[..., AnyReceipt], night: Night, *inputs: Any) -> AnyRec
     receipt = step(night, *inputs)
     seconds = time.monotonic() - started
     entry = {"step": name, "seconds": round(seconds, 3), "peak_bytes": peak_bytes(), "attempt_id": night.attempt_id}
-    write_json(path, {**entry, "built_on": built_on, "receipt": receipt.model_dump(mode="json")})
+    write_json(path, {**entry, **_written(night, receipt), "built_on": built_on, "receipt": receipt.model_dump(mode="json")})
     log.info("%s: done in %.1f s", name, seconds)
     return receipt
 
@@ -138,7 +149,14 @@ def step_records(night: Night) -> list[StepRecord]:
     """Read how long the steps of this night took so far, in the order in which they ended."""
     entries = [(path.stat().st_mtime_ns, json.loads(path.read_text())) for path in night.staging.glob("*.json")]
     return [
-        StepRecord(entry["step"], entry["seconds"], entry["peak_bytes"], entry["attempt_id"] != night.attempt_id)
+        StepRecord(
+            entry["step"],
+            entry["seconds"],
+            entry["peak_bytes"],
+            entry["attempt_id"] != night.attempt_id,
+            entry.get("rows", 0),
+            entry.get("bytes", 0),
+        )
         for _, entry in sorted(entries, key=lambda pair: pair[0])
     ]
 
@@ -147,6 +165,13 @@ def peak_bytes() -> int:
     """Return the most memory this process has held so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _written(night: Night, receipt: Receipt) -> dict[str, int]:
+    """Count the rows of the relations a step wrote, of its Parquet files where it wrote none, and the bytes of all its files."""
+    files = [night.workspace.root / name for name in receipt.files]
+    rows = sum(receipt.relations.values()) or sum(pq.read_metadata(path).num_rows for path in files if path.suffix == ".parquet")
+    return {"rows": rows, "bytes": sum(path.stat().st_size for path in files)}
 
 
 def _earlier_receipt(path: Path, kind: type[AnyReceipt], built_on: str, night: Night) -> AnyReceipt | None:

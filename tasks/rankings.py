@@ -29,7 +29,7 @@ class Judge:
     """What it takes to rank: who may be scored, the models, and how long the lists are.
 
     `blends` holds, per kind of blend, the one that judges users of half 0 and the one that judges those of half 1: each was taught by the
-    other half. `singly` says whether each model is ranked by alone, too.
+    other half. `singly` says whether each model is ranked by alone, too; `room` how many bytes the users scored at once may take.
     """
 
     audience: Audience
@@ -38,6 +38,7 @@ class Judge:
     k: int
     at_once: int
     singly: bool = True
+    room: int | None = None
 
 
 @dataclass
@@ -86,7 +87,8 @@ def rank(
                 lot.fresh[name] = [top_k(np.where(fresh, scores, np.float32(-np.inf)), judge.k)[0]]
         return lot
 
-    for lot in scored_blocks(judge.audience, judge.scorers, even_lots(users, judge.at_once), ranked, newcomers=newcomers):
+    lots = even_lots(users, judge.at_once)
+    for lot in scored_blocks(judge.audience, judge.scorers, lots, ranked, newcomers=newcomers, room=judge.room):
         rankings.join(lot)
     return rankings
 

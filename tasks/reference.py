@@ -53,7 +53,7 @@ def judge_reference(
     folder = night.workspace.models / version
     blend = Blend.from_json((folder / "blend.json").read_text())
     chosen, half = users[places], np.zeros(len(places), np.int8)
-    judge = Judge(audience, earlier_models(folder, known), {"pinned": (blend,)}, k, judging.users_at_once)
+    judge = Judge(audience, earlier_models(folder, known), {"pinned": (blend,)}, k, judging.users_at_once, room=night.room)
     try:
         lists = np.concatenate(rank(judge, chosen, half).lists["pinned"])
     except NoScoresError as error:

@@ -27,7 +27,8 @@ def named_faults(workspace: Workspace) -> Iterator[None]:
             raise
         raise _named(workspace, error) from error
     except MemoryError as error:
-        next_step = "run on a machine with more memory, or lower [judging] users_at_once and [warehouse] memory; then run again"
+        next_step = "run on a machine with more memory, or lower [judging] users_at_once and [warehouse] memory"
+        next_step += f"; {command(workspace.root, 'plan')} says which step needs how much; then run again"
         raise StorageError("memory of this machine", "enough for tonight's data", str(error) or "none left", next_step) from error
 
 

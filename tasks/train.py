@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import BaseModel, Field, field_validator
 from scipy.linalg import LinAlgError
 
@@ -32,6 +31,7 @@ from models.scorer import Predictor, Scorer, TrainingData, WarmScorer
 from models.sequential.attention import Attention, AttentionConfig
 from models.sequential.next_item import NextItem, NextItemConfig
 from models.sequential.transitions import Transitions, TransitionsConfig
+from models.sizes import Sizes
 from tasks.lasting import lasting_models
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
@@ -263,20 +263,24 @@ def _unfit(model: str, why: str, dispensable: bool) -> NightHeldError:
 
 
 def chosen_models(config: TrainConfig, data: TrainingData, n_items: int) -> list[Scorer]:
-    """Return the configured models that suit the catalogue's size and what there is to learn from, not yet fitted.
+    """Return the configured models that suit the catalogue's size and what there is to learn from, not yet fitted."""
+    return models_for(config, Sizes.of(data, n_items))
+
+
+def models_for(config: TrainConfig, sizes: Sizes) -> list[Scorer]:
+    """Return the configured models that suit a night of some sizes, not yet fitted.
 
     Towers read what is known of users; where nothing is, `content_knn` does their work better and sooner.
     """
-    described = data.items.features.shape[1] > 0
-    placed = bool(np.isfinite(data.items.place).all(axis=1).any())
-    small = n_items <= config.ease_up_to_items
+    described = sizes.item_columns > 0
+    small = sizes.n_recommendable <= config.ease_up_to_items
     suited = {
         "ease": small,
         "spectral": not small or "ease" not in config.models,
-        **dict.fromkeys(("transitions", "next_item", "attention", "trending"), data.interactions.ordered),
+        **dict.fromkeys(("transitions", "next_item", "attention", "trending"), sizes.ordered),
         **dict.fromkeys(("content_knn", "hybrid_bpr"), described),
-        "towers": described and (data.users.features.shape[1] > 0 or "content_knn" not in config.models),
-        "nearby": placed,
+        "towers": described and (sizes.user_columns > 0 or "content_knn" not in config.models),
+        "nearby": sizes.placed,
         "rules": bool(config.rules.rules),
     }
     return [SCORERS[name](getattr(config, name)) for name in config.models if suited.get(name, True)]  # type: ignore[call-arg]

@@ -5,6 +5,7 @@ A relation is built from the select of the same name under sql/ and stamped with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow as pa
 from pydantic import BaseModel, Field
 
 import sql
+from tasks.memory import GB, Offered
 from tasks.night import Night
 from tasks.refusals import StorageError, WarehouseDamagedError
 from tasks.storage import make_folders, move
@@ -35,7 +37,14 @@ class WarehouseConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docs
     """Processor threads for SQL."""
 
     memory: str = Field("4GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$")
-    """Memory limit for SQL; beyond it the store spills to .staging/spill."""
+    """Memory limit for SQL, and never more than half of what the night may take (`[compute] memory_gb`); beyond it the store spills to
+    .staging/spill."""
+
+    def limit(self, memory: Offered) -> int:
+        """Return the memory limit in bytes: what is set, or half of what is offered; the other half holds what leaves the store."""
+        number, unit = re.fullmatch(r"([\d.]+)\s?([KMGT]i?)B", self.memory).groups()  # type: ignore[union-attr]  # by its pattern
+        base = 1024 if unit.endswith("i") else 1000
+        return min(int(float(number) * base ** ("KMGT".index(unit[0]) + 1)), memory.bytes // 2)
 
 
 class Warehouse:
@@ -103,10 +112,11 @@ def open_warehouse(night: Night, config: WarehouseConfig | None = None) -> Itera
     memory or the disk is too small for what the block does.
     """
     limits = config or WarehouseConfig()
+    memory = f"{limits.limit(night.memory)}B"
     spill = night.workspace.staging / "spill"
     make_folders(spill)
     try:
-        connection = duckdb.connect(night.workspace.warehouse, config={"threads": limits.threads, "memory_limit": limits.memory})
+        connection = duckdb.connect(night.workspace.warehouse, config={"threads": limits.threads, "memory_limit": memory})
     except duckdb.Error as error:
         raise _named(night, error, limits) from error
     try:
@@ -123,8 +133,12 @@ def _named(night: Night, error: duckdb.Error, limits: WarehouseConfig) -> Except
     """Tell a damaged store, too little memory and a refusing disk from each other; what is none of these is a fault of ours."""
     said, where = str(error).splitlines()[0], str(night.workspace.warehouse)
     if isinstance(error, duckdb.OutOfMemoryException):
-        next_step = "raise [warehouse] memory, or free space for what spills to .staging/spill; then run again"
-        return StorageError("the warehouse", f"enough with {limits.memory} of memory", said, next_step)
+        half = night.memory.bytes // 2
+        halved = limits.limit(night.memory) == half
+        allowed = f"{half / GB:.1f} GB, half of what {night.memory.by} offers," if halved else f"{limits.memory} of memory"
+        raised = "[compute] memory_gb" if halved else "[warehouse] memory"
+        next_step = f"raise {raised}, or free space for what spills to .staging/spill; then run again"
+        return StorageError("the warehouse", f"enough with {allowed}", said, next_step)
     if isinstance(error, duckdb.PermissionException) or "onflicting lock" in said or "ermission denied" in said:
         return StorageError(where, "a DuckDB file nobody else has open", said, "end the program that has it open, then run again")
     if _is_damage(error, said):

@@ -47,6 +47,11 @@ ROWS = (
     ),
     Row("A13", "A model file is damaged", "The set is refused by its hash before it is used; the message names an intact one."),
     Row(
+        "A14",
+        "More memory is needed than offered",
+        "Exit 6 before anything is trained, or taken in where the last night tells it: what takes how much, and what to lower.",
+    ),
+    Row(
         "B1",
         "A file that is empty, cut, flipped, mis-encoded or none",
         "Exit 3 naming the file; or, by setting, it is set aside and the night goes on.",

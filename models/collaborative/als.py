@@ -15,6 +15,7 @@ from models.collaborative.least_squares import Factors, Ridge, solve, turned
 from models.directions import cosines
 from models.moved import moved_rows
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
+from models.sizes import PER_LIKE, Needs, Sizes, vectors
 
 LAYOUTS = {
     "vectors": Layout(np.float32, ("items", "factors")),
@@ -23,6 +24,13 @@ LAYOUTS = {
     "knows_item": Layout(np.bool_, ("items",)),
     "loss": Layout(np.float64, ("iterations",)),
 }
+
+
+COPIES = 6
+"""Copies of all vectors that stand side by side at most: solved, turned into another basis, padded, and before all that."""
+
+STACKS = 64 << 20
+"""Bytes of the systems that two threads solve at a time, whatever the number of users."""
 
 
 class AlsConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -122,6 +130,12 @@ class Als:
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine between the vectors of items, (items, others); zero where either is unknown."""
         return cosines(self.item_factors[items], self.item_factors[others])
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """Vectors of users and items, turned and padded, and one stack of systems a thread."""
+        width = self.config.embedding_size
+        of_all = vectors(sizes.n_users + sizes.n_items, width)
+        return Needs(COPIES * of_all + STACKS + PER_LIKE * sizes.n_events, vectors(sizes.n_items, width))
 
     def curves(self) -> dict[str, list[float]]:
         """Return the training loss per like after each iteration."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
 from models.directions import cosines
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
+from models.sizes import COMPILED, PER_LIKE, Needs, Sizes, vectors
 
 LAYOUTS = {
     "vectors": Layout(np.float32, ("items", "embedding_size")),
@@ -113,6 +114,11 @@ class Bpr:
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine between the vectors of items, (items, others); zero where either is unknown."""
         return cosines(self._vectors[items], self._vectors[others])
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """The items' vectors as they are and as they learn, and the likes dealt into chunks."""
+        of_items = vectors(sizes.n_items, self.config.embedding_size + 1)
+        return Needs(COMPILED + 4 * of_items + 2 * PER_LIKE * sizes.n_events, 2 * of_items)
 
     def curves(self) -> dict[str, list[float]]:
         """Return the mean loss of each epoch."""

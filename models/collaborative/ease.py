@@ -15,6 +15,7 @@ from scipy.linalg.lapack import spotrf, spotri
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
 from models.moved import moved_rows
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
+from models.sizes import PER_LIKE, Needs, Sizes, vectors
 
 LAYOUTS = {"knows_item": Layout(np.bool_, ("items",)), "votes": Layout(np.float32, ("known", "known"))}
 
@@ -88,6 +89,11 @@ class Ease:
         place = self._place[others][..., None, :] * len(self._known) + self._place[items][..., :, None]
         cast: NDArray[np.float32] = self._votes.ravel().take(place)
         return cast if known.all() else cast * known
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """One matrix of votes among known items, rewritten in place from their shared users."""
+        votes_among = vectors(sizes.n_liked_items, sizes.n_liked_items)
+        return Needs(votes_among + vectors(ROWS_AT_ONCE, sizes.n_liked_items) + PER_LIKE * sizes.n_events, votes_among)
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: a closed form has no epochs."""

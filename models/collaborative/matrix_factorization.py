@@ -18,6 +18,7 @@ from models.collaborative.rating_pairs import Pairs, Untouched, errors, mean_err
 from models.directions import cosines
 from models.negatives import Negatives
 from models.scorer import Family, Interactions, Progress, TrainingData, UserBlock, silent
+from models.sizes import COMPILED, PER_LIKE, Needs, Sizes, vectors
 
 LAYOUTS = {
     "vectors": Layout(np.float32, ("items", "embedding_size")),
@@ -168,6 +169,12 @@ class MatrixFactorization:
         """Return the cosine between the vectors of items, (items, others); zero where either is unknown."""
         known, other = (self._items.vectors[some] * self._knows_item[some][..., None] for some in (items, others))
         return cosines(known, other)
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """Vectors of users and items, as they learn, as they are best and as they were, and the pairs in order."""
+        of_all = vectors(sizes.n_users + sizes.n_items, self.config.embedding_size + 1)
+        kept = vectors(sizes.n_items, self.config.embedding_size + 2)
+        return Needs(COMPILED + 6 * of_all + 3 * PER_LIKE * sizes.n_events, kept)
 
     def curves(self) -> dict[str, list[float]]:
         """Return loss and RMSE of each epoch, of what was learned from and of what was watched, RMSE in the unit of the ratings."""

@@ -14,6 +14,7 @@ from models.artifact import Layout, read_arrays, read_config, write_arrays, writ
 from models.collaborative.nonnegative import NonNegative, improved, solved
 from models.directions import cosines
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
+from models.sizes import PER_LIKE, Needs, Sizes, vectors
 
 LAYOUTS = {
     "parts": Layout(np.float32, ("items", "embedding_size")),
@@ -95,6 +96,12 @@ class Nmf:
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine between items' shares of the parts, (items, others); zero where either is unknown."""
         return cosines(self._parts[items], self._parts[others])
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """The parts of users and items, each with what improves it."""
+        width = self.config.embedding_size
+        of_all = vectors(sizes.n_users + sizes.n_items, width)
+        return Needs(4 * of_all + PER_LIKE * sizes.n_events, 2 * vectors(sizes.n_items, width))
 
     def curves(self) -> dict[str, list[float]]:
         """Return the share of the likes that is not explained, after each iteration."""

@@ -17,6 +17,7 @@ from models.directions import products
 from models.entries import entries
 from models.moved import moved_pairs, moved_rows
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
+from models.sizes import NUMBER, PER_LIKE, Needs, Sizes, vectors
 
 LAYOUTS = {"basis": Layout(np.float32, ("items", "rank")), "n_likes": Layout(np.int64, ("items",))}
 
@@ -103,6 +104,13 @@ class Spectral:
         """Return what one like of each of `others` adds to the scores of `items`; (items, others)."""
         inwards, outwards = self._low_pass(others, items)
         return products(outwards, inwards) + entries(self._neighbours, items, others)
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """The neighbours of all items, while they are turned round, and the directions of users and items."""
+        width = self.config.rank + SPARE_DIRECTIONS
+        neighbours = 2 * NUMBER * sizes.n_items * min(self.config.neighbours, sizes.n_items)
+        directions = vectors(sizes.n_users, width) + 6 * vectors(sizes.n_items, width)
+        return Needs(3 * neighbours + directions + PER_LIKE * sizes.n_events, neighbours + vectors(sizes.n_items, width))
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: a closed form has no epochs."""

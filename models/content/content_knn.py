@@ -15,6 +15,7 @@ from models.content.recency import recency_weighted
 from models.content.taste_space import taste_vectors
 from models.directions import products, unit_rows
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
+from models.sizes import PER_LIKE, Needs, Sizes, vectors
 
 LAYOUTS = {"vectors": Layout(np.float32, ("items", "embedding_size")), "knows_item": Layout(np.bool_, ("items",))}
 
@@ -91,6 +92,12 @@ class ContentKnn:
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return what a like of each of `others` alone would score `items`, (items, others); zero where either is unknown."""
         return products(self._vectors[items], self._directions[others])
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """The products of feature columns in float64, and the directions of users and items."""
+        columns, width = min(sizes.item_columns, self.config.max_columns), self.config.embedding_size
+        directions = vectors(sizes.n_users, width) + 6 * vectors(sizes.n_items, width)
+        return Needs(2 * vectors(columns, columns) + directions + PER_LIKE * sizes.n_events, 2 * vectors(sizes.n_items, width))
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: a closed form has no epochs."""

@@ -19,6 +19,7 @@ from models.content.pair_network import PairNetwork, PairNetworkConfig, best_can
 from models.content.previous_likes import previous_likes
 from models.directions import cosines
 from models.scorer import RECENT, Family, Progress, TrainingData, UserBlock, silent
+from models.sizes import COMPILED, PER_LIKE, Needs, Sizes, vectors
 
 LAYOUTS = {
     "vectors": Layout(np.float32, ("items", "embedding_size")),
@@ -188,6 +189,13 @@ class HybridBpr:
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine of the vectors of items, whether anybody likes them or not; (items, others)."""
         return cosines(self._items.vectors[items], self._items.vectors[others])
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """What is known of users and items, written densely, and the likes in chunks with those before them."""
+        of_item, of_user = (min(columns, self.config.input_size) for columns in (sizes.item_columns, sizes.user_columns))
+        kept = 3 * vectors(sizes.n_items, self.config.embedding_size)
+        dense = 3 * vectors(sizes.n_users, of_user) + 3 * vectors(sizes.n_items, of_item)
+        return Needs(COMPILED + dense + 2 * kept + 4 * PER_LIKE * sizes.n_events, kept)
 
     def curves(self) -> dict[str, list[float]]:
         """Return the mean loss of each epoch."""

@@ -17,6 +17,7 @@ from models.content.tower_samples import Samples, user_inputs
 from models.content.tower_text import TextReader
 from models.directions import products
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
+from models.sizes import COMPILED, PER_LIKE, Needs, Sizes, vectors
 
 LAYOUTS = {
     "item_inputs": Layout(np.float32, ("items", "item input columns")),
@@ -144,6 +145,14 @@ class Towers:
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine of the vectors of items, whether anybody likes them or not; (items, others)."""
         return products(self._item_vectors[items], self._item_vectors[others])
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """What is known of users and items, written densely, and one step's scores."""
+        of_item, of_user = (min(columns, self.config.input_size) for columns in (sizes.item_columns, sizes.user_columns))
+        dense = vectors(sizes.n_users, of_item + of_user) + 2 * vectors(sizes.n_items, of_item)
+        kept = vectors(sizes.n_items, of_item + self.config.embedding_size)
+        compared = sizes.n_items if sizes.n_items <= self.config.full_up_to_items else self.config.batch_size
+        return Needs(COMPILED + dense + vectors(self.config.batch_size, compared) + PER_LIKE * sizes.n_events, kept)
 
     def curves(self) -> dict[str, list[float]]:
         """Return the mean loss of each epoch."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
 from models.knowledge.great_circle import EARTH_RADIUS_KM, directions, distance_km, places
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
+from models.sizes import Needs, Sizes, vectors
 
 LAYOUTS = {"place": Layout(np.float64, ("items", "latitude and longitude"))}
 
@@ -65,6 +66,10 @@ class Nearby:
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Tell how near items are to each other, 0 to 1, (items, others); zero where a place is unknown."""
         return self._nearness(self._place[items], self._place[others])
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """The places of items."""
+        return Needs(2 * vectors(sizes.n_items, 8), vectors(sizes.n_items, 8))
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: distances have no epochs."""

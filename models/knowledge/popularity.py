@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
 from models.knowledge.fading import faded, learned_half_life
 from models.scorer import Family, Interactions, Progress, TrainingData, UserBlock, silent
+from models.sizes import PER_LIKE, Needs, Sizes, vectors
 
 LAYOUTS = {
     "overall": Layout(np.float32, ("items",)),
@@ -84,6 +85,10 @@ class Popularity:
         items = np.flatnonzero(self._knows_item)
         items = items[np.lexsort((items, -scores[items]))]
         return items, scores[items]
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """What is counted, per item."""
+        return Needs(PER_LIKE * sizes.n_events, vectors(sizes.n_items, 8))
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: counting has no epochs."""

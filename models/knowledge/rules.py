@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, model_validator
 from models.artifact import Layout, read_arrays, read_config, read_csr, write_arrays, write_config, write_csr
 from models.knowledge.columns import Columns
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
+from models.sizes import Needs, Sizes, vectors
 
 LAYOUTS = {
     "everybody": Layout(np.float32, ("items",)),
@@ -122,6 +123,11 @@ class Rules:
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> None:  # noqa: ARG002  it compares nothing
         """Return nothing: that a rule names two items does not make them alike."""
         return
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """What the rules say of items."""
+        terms = 1 + len(self.config.rules)
+        return Needs(2 * vectors(sizes.n_items, terms), vectors(sizes.n_items, terms))
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: rules have no epochs."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
 from models.knowledge.fading import faded
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
+from models.sizes import PER_LIKE, Needs, Sizes, vectors
 
 LAYOUTS = {"trend": Layout(np.float32, ("items",)), "knows_item": Layout(np.bool_, ("items",))}
 
@@ -86,6 +87,10 @@ class Trending:
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> None:  # noqa: ARG002  it compares nothing
         """Return nothing: that two items rise does not make them alike."""
         return
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """What is counted, per item."""
+        return Needs(PER_LIKE * sizes.n_events, vectors(sizes.n_items, 8))
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: counting has no epochs."""

@@ -17,6 +17,7 @@ from models.sequential.item_vectors import first_items, with_new_items
 from models.sequential.learned import Learned
 from models.sequential.stretches import Sequences
 from models.sequential.training_config import TrainingConfig
+from models.sizes import COMPILED, PER_LIKE, Needs, Sizes, vectors
 
 if TYPE_CHECKING:
     from models.sequential.sequence_training import Encode
@@ -109,6 +110,13 @@ class NetworkScorer(Generic[Config]):
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the cosine between the vectors of items; (items, others)."""
         return self._learned.similarity(items, others)
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """The items' vectors with what Adam remembers, the likes in their order, and one step's scores."""
+        training, width = self.network.training, self.network.embedding_size + 1
+        compared = sizes.n_items if sizes.n_items <= training.full_softmax_items else training.negatives
+        learned = 8 * vectors(sizes.n_items, width) + vectors(training.batch_size * self.network.stretch, compared)
+        return Needs(COMPILED + learned + PER_LIKE * sizes.n_events, vectors(sizes.n_items, width))
 
     def curves(self) -> dict[str, list[float]]:
         """Return the mean loss of each epoch."""

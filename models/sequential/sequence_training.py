@@ -108,7 +108,7 @@ def training_step(encode: Encode, length: int, config: TrainingConfig) -> Callab
         if items.shape[0] <= config.full_softmax_items:
             surprise = full_softmax(states, rows, share, items)
         else:
-            drawn = tf.random.stateless_categorical(log_chance[None], config.negatives, next(seeds), dtype=tf.int32)[0]
+            drawn = draw(log_chance, config.negatives, next(seeds))
             log_expected = tf.gather(log_chance, drawn) + math.log(config.negatives)
             surprise = sampled_softmax(states, rows, share, tf.gather(items, drawn), log_expected)
         counts = tf.cast(likes & (tf.reduce_sum(share, axis=-1) > 0), tf.float32)
@@ -125,6 +125,16 @@ def training_step(encode: Encode, length: int, config: TrainingConfig) -> Callab
         return adam(before, slopes, rate, tf.cast(step + 1, tf.float32)), loss
 
     return learn
+
+
+def draw(log_chance: tf.Tensor, n_draws: int, seed: tf.Tensor) -> tf.Tensor:
+    """Draw items by their chances, with replacement; (items,) -> (draws,).
+
+    By looking uniform numbers up among the sums of the chances: `stateless_categorical` draws a number for every item and draw.
+    """
+    reached = tf.cumsum(tf.exp(tf.cast(log_chance, tf.float64)))
+    wanted = tf.random.stateless_uniform([n_draws], seed, dtype=tf.float64) * reached[-1]
+    return tf.minimum(tf.searchsorted(reached, wanted, side="right"), tf.shape(log_chance)[0] - 1)
 
 
 def adam(before: Moments, slopes: Mapping[str, tf.Tensor], rate: tf.Tensor, n_steps: tf.Tensor) -> Moments:

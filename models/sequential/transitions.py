@@ -17,6 +17,7 @@ from models.compute import side_by_side
 from models.entries import entries
 from models.moved import moved_pairs, moved_rows
 from models.scorer import RECENT, Family, Interactions, Progress, TrainingData, UserBlock, silent
+from models.sizes import NUMBER, PER_LIKE, Needs, Sizes, distinct_pairs
 
 LAYOUTS = {"knows_item": Layout(np.bool_, ("items",))}
 
@@ -25,6 +26,13 @@ LIKES_AT_ONCE = 1 << 14
 
 USERS_AT_ONCE = 256
 """Users whose latest likes vote in one go, each lot on its own thread."""
+
+
+PER_STEP = 40
+"""Bytes of a step from one like to another while it is counted."""
+
+IN_FLIGHT = 8
+"""Lots that are counted or wait to be put together, at most."""
 
 
 class TransitionsConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -122,6 +130,15 @@ class Transitions:
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the votes of `others`, liked just now, for `items`; (items, others)."""
         return entries(self._votes, items, others)
+
+    def needs(self, sizes: Sizes) -> Needs:
+        """The likes on one line and by item, the steps of the lots in flight, and the strongest votes, twice while they are joined."""
+        length = sizes.n_events // max(1, sizes.n_users)
+        reach = min(self.config.window, length)
+        followed = sizes.n_users * (reach * length - reach * (reach + 1) // 2)
+        met = distinct_pairs(sizes.n_liked_items, followed)
+        kept = 2 * NUMBER * min(met, sizes.n_liked_items * self.config.successors)
+        return Needs(2 * kept + IN_FLIGHT * PER_STEP * 2 * self.config.window * LIKES_AT_ONCE + 2 * PER_LIKE * sizes.n_events, kept)
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: a closed form has no epochs."""

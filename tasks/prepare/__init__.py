@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from models.holdout import Events, HoldoutConfig, split
 from models.scorer import Described
+from models.sizes import Sizes, n_distinct
 from tasks.ingest import Delivered
 from tasks.night import Night, Receipt
 from tasks.prepare.features import FeatureConfig, Features, Kind, build_features, words_in_order
@@ -37,6 +38,9 @@ class Prepared(Receipt, frozen=True):
     holdout_sentence: str
     feature_kinds: dict[str, Kind]
     """How each attribute was read, `items.genres` -> `categories`."""
+
+    sizes: Sizes
+    """What the memory of the steps to come depends on."""
 
 
 def prepare(
@@ -88,6 +92,21 @@ def prepare(
         holdout_users=parts.n_users,
         holdout_sentence=parts.sentence,
         feature_kinds=_kinds(item_features, user_features),
+        sizes=_sizes(result),
+    )
+
+
+def _sizes(known: TrainingSet) -> Sizes:
+    return Sizes(
+        n_users=known.n_users,
+        n_items=known.n_items,
+        n_events=len(known.events),
+        n_recommendable=int(known.recommendable.sum()),
+        n_liked_items=n_distinct(known.events.item[known.events.positive]),
+        item_columns=known.item_descriptions.features.shape[1],
+        user_columns=known.user_descriptions.features.shape[1],
+        ordered=known.events.occurred_at is not None,
+        placed=known.item_descriptions.placed,
     )
 
 

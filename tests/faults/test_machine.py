@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from flows.settings import Settings, load_settings
 from tasks import self_test, storage
 from tasks.disk import Disk
 from tasks.ingest import ingest
+from tasks.memory import Offered
 from tasks.night import Night, Runner
 from tasks.refusals import StorageError, WarehouseDamagedError
 from tasks.stage import stage
@@ -52,6 +54,17 @@ def test_too_little_memory_names_the_limit_and_the_setting(night):
     with (
         pytest.raises(StorageError, match=r"30MB.*\[warehouse\] memory"),
         open_warehouse(night(), WarehouseConfig(memory="30MB")) as warehouse,
+    ):
+        warehouse.execute("create table staging.everything as select list(hash(range)) as hashes from range(20_000_000)")
+
+
+@pytest.mark.fault("A7")
+def test_a_bound_for_the_whole_night_bounds_the_warehouse_too(night):
+    """Half of it is what SQL may take, however much the warehouse is allowed by itself; the message names the bound."""
+    bounded = replace(night(), memory=Offered(60_000_000, "[compute] memory_gb"))
+    with (
+        pytest.raises(StorageError, match=r"half of what \[compute\] memory_gb offers.*raise \[compute\] memory_gb"),
+        open_warehouse(bounded, WarehouseConfig()) as warehouse,
     ):
         warehouse.execute("create table staging.everything as select list(hash(range)) as hashes from range(20_000_000)")
 

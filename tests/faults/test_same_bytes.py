@@ -23,7 +23,13 @@ resamples = 2
 """
 
 PLACES: dict[str, dict[str, str]] = {
-    "one thread, UTC": {"NIGHTLY__WAREHOUSE__THREADS": "1", "TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "1"},
+    "one thread, UTC, little memory": {
+        "NIGHTLY__COMPUTE__MEMORY_GB": "0.7",
+        "NIGHTLY__WAREHOUSE__THREADS": "1",
+        "TZ": "UTC",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONHASHSEED": "1",
+    },
     "two threads, east": {"NIGHTLY__WAREHOUSE__THREADS": "2", "TZ": "Asia/Kathmandu", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "2"},
     # Without coercion this locale knows ASCII only: what is written and read without naming an encoding breaks here.
     "four threads, west, ASCII": {"NIGHTLY__WAREHOUSE__THREADS": "4", "TZ": "America/St_Johns", "LC_ALL": "POSIX", "PYTHONHASHSEED": "3"}
@@ -59,7 +65,7 @@ def _published(root: Path, place: dict[str, str], *, without_warehouse: bool) ->
 @pytest.mark.slow
 @pytest.mark.fault("D3", "C11")
 @pytest.mark.timeout(900)
-def test_threads_zone_locale_hash_seed_folder_and_a_lost_warehouse_change_no_byte(tmp_path):
+def test_threads_memory_zone_locale_hash_seed_folder_and_a_lost_warehouse_change_no_byte(tmp_path):
     """Three nights of two dates each; in the second place the warehouse is deleted between the dates."""
     published = {
         name: _published(tmp_path / f"shop {number}{'' if 'ASCII' in name else ' ü'}", place, without_warehouse=number == 1)

@@ -72,6 +72,7 @@ def test_the_operators_commands_exit_with_their_codes(published_workspace):
     root, first = published_workspace.root, published_workspace.published()[0]["run_date"]
     assert nightly("status", "--workspace", root).returncode == 7
     assert nightly("verify", "--workspace", root).returncode == 0
+    assert nightly("plan", "--workspace", root, "--run-date", first).returncode == 0
     refused = nightly("rollback", "--workspace", root, "--to", "2020-01-01")
     assert (refused.returncode, first in refused.stderr) == (2, True)
     assert "runbook:  docs/operations.md#a-command-or-a-date-is-refused-exit-2" in refused.stderr

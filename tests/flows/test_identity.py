@@ -59,6 +59,7 @@ def test_a_changed_setting_is_named_with_both_values(shop):
 def test_a_setting_that_decides_no_byte_changes_no_date(shop):
     set_in_file(shop.settings_file, "warehouse", "threads", 1)
     set_in_file(shop.settings_file, "keeping", "tables_days", 5)
+    set_in_file(shop.settings_file, "compute", "memory_gb", 1.5)
     assert run(shop.root, 0).ending == "unchanged"
 
 

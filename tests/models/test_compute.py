@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from time import sleep
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 from threadpoolctl import threadpool_info
 
-from models.compute import ComputeConfig, limited_threads, side_by_side
+from models.compute import ComputeConfig, in_order, limited_threads, side_by_side
 
 
 def blas_threads() -> list[int]:
@@ -45,6 +46,23 @@ def test_results_side_by_side_do_not_depend_on_the_number_of_threads() -> None:
         with limited_threads(ComputeConfig(threads=threads)):
             found.append(np.stack(side_by_side(np.linalg.inv, stacks)))
     assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_no_more_stands_side_by_side_than_is_asked_for(at_once: int) -> None:
+    """With four threads and room for fewer parts, no more are ever under way, each still on one BLAS thread."""
+    under_way, most = set[int](), set[int]()
+
+    def work(part: int) -> set[int]:
+        under_way.add(part)
+        most.add(len(under_way))
+        sleep(0.005)
+        under_way.discard(part)
+        return set(blas_threads())
+
+    with limited_threads(ComputeConfig(threads=4)):
+        assert list(in_order(work, range(12), at_once)) == [{1}] * 12
+    assert max(most) == at_once
 
 
 def test_no_threads_at_all_is_refused() -> None:

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from models.knowledge.popularity import Popularity
 from models.top_k import ScoreError
-from tasks.judging import Audience, JudgingConfig, judged_sample, sample_of, scored_blocks
+from tasks.judging import Audience, JudgingConfig, even_lots, judged_sample, sample_of, scored_blocks
 from tasks.refusals import NightHeldError
 from tests.worlds import two_tastes
 
@@ -54,3 +54,15 @@ def test_a_part_of_the_judged_users_is_not_those_with_the_lowest_ids():
     assert len(places) == 100
     assert places.max() > 900
     assert sample_of(known_users(range(3000)), users, 1000).tolist() == list(range(1000))
+
+
+def test_how_much_stands_side_by_side_changes_nothing_that_is_said():
+    """With room for one lot, for all, and without a bound, every user hears the same bytes."""
+    data = two_tastes().data
+    audience = Audience(data, np.ones(data.interactions.n_items, np.bool_))
+    scorers, lots = [Popularity().fit(data, 0)], even_lots(np.arange(data.interactions.n_users), 3)
+    said = [
+        np.concatenate(list(scored_blocks(audience, scorers, lots, lambda block: block.scores.z[0], room=room))).tobytes()
+        for room in (None, 0, 10**9)
+    ]
+    assert said[0] == said[1] == said[2]

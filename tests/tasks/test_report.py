@@ -15,6 +15,7 @@ import pytest
 
 from models.bootstrap import Comparison, Interval
 from models.metrics import METRICS, ListMetrics
+from models.sizes import Sizes
 from models.verdict import Check, Evidence
 from tasks.blend import Blended, SegmentWeights
 from tasks.check import Checked
@@ -164,6 +165,7 @@ def judged(*, publish: bool) -> dict[str, Receipt]:
         "prepared": Prepared(
             n_users=500, n_items=80, n_events=2100, n_recommendable=75, data_through="2026-01-05T22:10:00Z", holdout="days",
             holdout_users=400, holdout_sentence="The last 2 days are held out.", feature_kinds={},
+            sizes=Sizes(n_users=500, n_items=80, n_events=2100, n_recommendable=75, n_liked_items=70),
         ),
         "trained": Trained(models=models),
         "blended": Blended(
