@@ -29,7 +29,7 @@ class TrainingConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docst
     max_steps: int = Field(600, ge=1)
     """Batches learned from, at most: where likes are many, an epoch shows only as many as an equal part of these can hold."""
 
-    warm_share: float = Field(0.25, gt=0, le=1)
+    warm_share: float = Field(0.15, gt=0, le=1)
     """Share of the batches that a network learns from which starts as one that has learned from all but the newest likes."""
 
     full_softmax_items: int = Field(8000, ge=0)

@@ -1,0 +1,142 @@
+"""Claims about `tasks.lasting`: which nights judge the models that the night before published, and which learn everything anew."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from dataclasses import replace
+from datetime import date, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tasks.lasting import fingerprint
+from tasks.workspace import Workspace
+from tests.conftest import Deliver, Run
+from tests.models.test_holdout import table
+from tests.oracles import Event
+
+FIRST, SECOND, THIRD = (date(2026, 1, 11) + timedelta(days=number) for number in range(3))
+N_USERS, N_ITEMS = 30, 24
+SETTINGS = """
+[train]
+models = ["ease", "als", "transitions", "popularity"]
+[train.als]
+embedding_size = 4
+[holdout]
+min_users = 10
+[score]
+k = 5
+[blend]
+resamples = 2
+[gate]
+min_overlap = 0.0
+"""
+
+
+def days(first: date, last: date) -> str:
+    """Write what everybody likes from one day to another: a new item of their own half of the catalogue each day."""
+    lines = ["user_id,item_id,occurred_at"]
+    for ago in range((last - first).days + 1):
+        day = first + timedelta(days=ago)
+        for user in range(N_USERS):
+            item = (user * 5 + day.toordinal() * 7) % (N_ITEMS // 2) + N_ITEMS // 2 * (user % 2)
+            lines.append(f"{user},{item},{day}T12:00:{user:02}Z")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def shop(workspace: Workspace, deliver: Deliver) -> Workspace:
+    """Return a workspace in which ten days wait to be taken in, to be judged by the last one."""
+    (workspace.root / "nightly.toml").write_text(SETTINGS)
+    deliver("before.csv", days(FIRST - timedelta(days=9), FIRST))
+    return workspace
+
+
+@pytest.fixture
+def published(shop: Workspace, deliver: Deliver, run: Run, caplog: pytest.LogCaptureFixture) -> Workspace:
+    """Return the same workspace after its first night, with the next day waiting."""
+    caplog.set_level(logging.INFO)
+    assert run(shop, FIRST).ending == "published"
+    deliver("second.csv", days(SECOND, SECOND))
+    return shop
+
+
+def card(workspace: Workspace) -> dict[str, Any]:
+    """Read what is known of the models that are served."""
+    current = workspace.current()
+    assert current is not None
+    return json.loads((workspace.models / current["model_version"] / "card.json").read_text())
+
+
+def test_what_learned_from_all_but_tonight_is_judged_on_tonight(published, run, deliver, caplog):
+    """Where only a day came in, which is held out, models of the night before are judged; every night counts up from the cold one."""
+    assert card(published)["warm_nights"] == 0
+    assert run(published, SECOND).ending == "published"
+    assert "train: ease, als, transitions as published for 2026-01-11" in caplog.text
+    assert card(published)["warm_nights"] == 1
+    deliver("third.csv", days(THIRD, THIRD))
+    assert run(published, THIRD).ending == "published"
+    assert card(published)["warm_nights"] == 2
+
+
+def test_a_catalogue_that_grows_or_shrinks_in_front_changes_numbers_not_models(published, run, deliver, caplog):
+    """New items and users before, between and behind those known move everybody's number; the models are still those of then."""
+    deliver("items.csv", "item_id\n" + "\n".join(map(str, range(-2, N_ITEMS + 2))) + "\n", "items")
+    deliver("users.csv", "user_id\n-5\n99\n", "users")
+    assert run(published, SECOND).ending == "published"
+    assert "as published for 2026-01-11" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda _, deliver: deliver("late.csv", f"user_id,item_id,occurred_at\n1,3,{FIRST - timedelta(days=2)}T03:00:00Z\n"),
+        lambda shop, _: (shop.root / "nightly.toml").write_text(SETTINGS.replace("embedding_size = 4", "embedding_size = 5")),
+        lambda shop, _: (shop.root / "nightly.toml").write_text(SETTINGS.replace("[train]", "[train]\ncold_every = 1", 1)),
+        lambda shop, _: shutil.rmtree(shop.models),
+        lambda shop, _: next(shop.models.glob("*/als/items.npz")).write_bytes(b"flipped"),
+    ],
+    ids=["a late event", "another setting", "a cold night is due", "models gone", "models damaged"],
+)
+def test_everything_is_learned_anew_where_the_models_would_not_be_the_same(published, run, deliver, caplog, change):
+    """Neither events, settings nor bytes that differ are overlooked: then nothing is taken over."""
+    change(published, deliver)
+    assert run(published, SECOND).ending == "published"
+    assert "as published" not in caplog.text
+    assert card(published)["warm_nights"] == 0
+
+
+def test_a_warm_night_made_again_is_the_same(published, run):
+    """What a night started from is part of its identity: made again from the same, it gives the same models under the same id."""
+    ending = run(published, SECOND)
+    version = card(published)["model_version"]
+    shutil.rmtree(published.tables / "recommendations" / f"run_date={SECOND}")
+    again = run(published, SECOND, replace=True)
+    assert (again.ending, again.run_id) == ("published", ending.run_id)
+    assert card(published)["model_version"] == version
+
+
+def known(rows: list[Event], spare: int = 0) -> SimpleNamespace:
+    """Return what is known of events: as many users and items as have some, and `spare` ones with smaller ids."""
+    moved = [replace(row, user=row.user + spare, item=row.item + spare) for row in rows]
+    _, events = table(moved)
+    ids = pa.chunked_array([pa.array(range(100 - spare, 200))])
+    values = np.ones(len(events), np.float32)
+    return SimpleNamespace(events=events, users={"user_id": ids}, items={"item_id": ids}, weight=values, value=values)
+
+
+def test_the_fingerprint_tells_events_apart_and_nothing_else():
+    """Users and items without events change nothing; another time, another item or one event less does."""
+    base = [Event(user, item, 1000 * user + item, True) for user in range(3) for item in range(2)]
+
+    def hashed(rows: list[Event], spare: int = 0) -> str:
+        return fingerprint(known(rows, spare), np.ones(len(rows), np.bool_))
+
+    assert hashed(base, spare=4) == hashed(base)
+    others = (base[1:], [*base[1:], Event(0, 0, 7, True)], [*base[1:], Event(0, 5, 0, True)], [*base[1:], Event(0, 0, 0, False)])
+    assert len({hashed(rows) for rows in (base, *others)}) == 5
