@@ -14,7 +14,7 @@ from models.compute import ComputeConfig, in_order, limited_threads
 from models.fused_blend import FusedBlend
 from models.scorer import RECENT, Described, UserBlock
 
-USERS_AT_ONCE = 128
+USERS_AT_ONCE = 512
 
 
 class Given:

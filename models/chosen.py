@@ -28,6 +28,11 @@ class Chosen:
 class Ranker(Protocol):
     """Chooses the best of what may be recommended to each user of a block."""
 
+    @property
+    def scores_held(self) -> int:
+        """Count the scores that stand in memory for a user and an item while a block is ranked."""
+        ...
+
     def best(self, users: UserBlock, seen: sp.csr_matrix, k: int) -> Chosen:
         """Choose the k best items that are recommendable and not among `seen`, (block, items)."""
         ...

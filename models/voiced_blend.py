@@ -21,6 +21,11 @@ class VoicedBlend:
     def __init__(self, scorers: Sequence[Scorer], blend: Blend, recommendable: NDArray[np.bool_]) -> None:
         self.panel, self.blend, self.recommendable = Panel(scorers), blend, recommendable
 
+    @property
+    def scores_held(self) -> int:
+        """Count every model's score, as it is and as it is heard, and what is made of them."""
+        return 2 * len(self.panel.scorers) + 2
+
     def best(self, users: UserBlock, seen: sp.csr_matrix, k: int) -> Chosen:
         """Choose the k best items that are recommendable and not among `seen`, (block, items), by float32 scores.
 
