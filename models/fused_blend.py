@@ -7,7 +7,9 @@ float32 and only has to say which items may be among the k best, under a bound o
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,7 +17,8 @@ from numpy.typing import NDArray
 
 from models.blend import Blend, item_groups
 from models.block_scores import Panel, Said
-from models.chosen import Chosen, published_scores
+from models.cell_search import CellSearch
+from models.chosen import Chosen, fitting, published_scores
 from models.rough_scores import RoughScores, float32_error
 from models.scorer import Scorer, UserBlock
 from models.tiles import places_within_reach
@@ -24,6 +27,15 @@ from models.top_k import ScoreError
 MOST = 1e38
 """Sums below it are far from what float32 cannot hold."""
 
+TILED_AT_ONCE = 512
+"""Users of a block whose scores are looked at tile by tile: enough for what is done once a block to weigh little."""
+
+SEARCHED_AT_ONCE = 2048
+"""Users of a block that is searched: enough for a cell to be of interest to a few of them."""
+
+IN_CACHE = 256
+"""Users of a block some of whose scores stand in memory: more of these leave the cache before they are looked at again."""
+
 PAIRS_AT_ONCE = 1 << 9
 """Pairs of a user and an item whose vectors are brought together at a time, so that they stay in cache."""
 
@@ -31,11 +43,17 @@ PAIRS_AT_ONCE = 1 << 9
 class FusedBlend:
     """Ranks by a blend whose terms are standardised scores; see `models.blend` for what is added up, and `best` for how exactly."""
 
-    def __init__(self, scorers: Sequence[Scorer], blend: Blend, recommendable: NDArray[np.bool_]) -> None:
+    def __init__(
+        self, scorers: Sequence[Scorer], blend: Blend, recommendable: NDArray[np.bool_], cell: NDArray[np.intp] | None = None
+    ) -> None:
+        """Put items that the same models speak of side by side, and among these those of the same `cell`, (items,), where that is given."""
         self.panel, self.blend = Panel(scorers), blend
         items = np.flatnonzero(recommendable)
         first, group = item_groups(self.panel.item_speaks[:, items])
-        self.columns = items[np.argsort(group, kind="stable")]
+        of_cell = np.zeros(len(items), np.intp) if cell is None else cell[items]
+        order = np.lexsort((of_cell, group))
+        self.columns, self.cells = items[order], of_cell[order]
+        self.search: CellSearch | None = None
         self.bounds = np.r_[0, np.cumsum(np.bincount(group, minlength=len(first)))]
         self.group_speaks = self.panel.item_speaks[:, items[first]]
         self.in_place = np.array_equal(self.columns, np.arange(len(recommendable)))
@@ -47,11 +65,23 @@ class FusedBlend:
         self.stacked = np.ascontiguousarray(np.column_stack([*stacked, groups]))
         self.longest = float(np.sqrt(np.vecdot(self.stacked, self.stacked).max(initial=0)))
 
-    @property
-    def scores_held(self) -> int:
-        """Count the scores of models that are no products, and what is made of them; none where all are."""
+    def users_at_once(self, most_scores: int) -> int:
+        """Count the scores of models that are no products, which stand in memory, and those of cells that are searched; tiles are small."""
         told = sum(product is None for product in self.panel.products)
-        return told + 2 if told else 0
+        held = len(self.place) * (told + 2) if told else 0
+        if self.search is not None:
+            return fitting(most_scores, held + 2 * self.search.scores_of_user, SEARCHED_AT_ONCE)
+        return fitting(most_scores, held, IN_CACHE if told else TILED_AT_ONCE)
+
+    def search_of(self, probes: int) -> CellSearch:
+        """Return a search that looks into so many cells for each user."""
+        return CellSearch(self.stacked, self.cells, self.bounds, probes)
+
+    def searching(self, search: CellSearch) -> Self:
+        """Return the same blend that looks only where a search does."""
+        ranker = copy.copy(self)
+        ranker.search = search
+        return ranker
 
     def best(self, users: UserBlock, seen: sp.csr_matrix, k: int) -> Chosen:
         """Choose the k best items that are recommendable and not among `seen`, (block, items), by the score that is published.
@@ -68,7 +98,8 @@ class FusedBlend:
         scale = np.zeros(weights.T.shape)
         for model, one in enumerate(said):
             np.divide(weights[:, model], one.deviation, out=scale[model], where=one.speaks)
-        places = places_within_reach(self._rough(said, scale, counted, seen), k)
+        rough = self._rough(said, scale, counted, seen)
+        places = places_within_reach(rough, k) if self.search is None else self.search.places(rough, k)
         items, parts = self._exact(said, scale, counted, places, k)
         return Chosen(items, parts, speaks)
 

@@ -38,7 +38,7 @@ def places_within_reach(scores: RoughScores, k: int) -> NDArray[np.intp]:
     n_users, n_columns = scores.shape
     rank = _rank_in_sample(k)
     if n_columns <= ONE_TILE or rank >= n_columns // SAMPLED:
-        return side_by_side(*_looked_at_as_a_whole(scores, np.arange(n_users), k), n_users, k)
+        return side_by_side(*looked_at_as_a_whole(scores, np.arange(n_users), k), n_users, k)
     sample = scores.tile(slice(None, None, SAMPLED))
     sample.partition(-rank, axis=1)
     bound = sample[:, -rank]
@@ -52,7 +52,7 @@ def places_within_reach(scores: RoughScores, k: int) -> NDArray[np.intp]:
     place = np.flatnonzero(values >= least[:, None])
     row, place = place // values.shape[1], places.ravel()[place]
     if len(short):
-        missed, found = _looked_at_as_a_whole(scores, short, k)
+        missed, found = looked_at_as_a_whole(scores, short, k)
         row, place = np.r_[row, missed], np.r_[place, found]
         order = np.argsort(row, kind="stable")
         row, place = row[order], place[order]
@@ -65,7 +65,7 @@ def _rank_in_sample(k: int) -> int:
     return int(np.ceil(expected + DEVIATIONS * np.sqrt(expected * (1 - 1 / SAMPLED))))
 
 
-def _looked_at_as_a_whole(scores: RoughScores, users: NDArray[np.intp], k: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def looked_at_as_a_whole(scores: RoughScores, users: NDArray[np.intp], k: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return user and column of all that may be among the k best of some users."""
     at_once = max(1, CELLS_AT_ONCE // scores.shape[1])
     rows, places = [], []

@@ -21,12 +21,6 @@ from tasks.tables import ROWS_PER_GROUP, TABLES, open_table
 
 log = logging.getLogger("nightly")
 
-MOST_AT_ONCE = 512
-"""Users of a block whose scores are looked at tile by tile: enough for what is done once a block to weigh little."""
-
-WHOLE_AT_ONCE = 256
-"""Users of a block whose scores stand in memory: more of them leave the cache before they are looked at again."""
-
 
 @dataclass(frozen=True)
 class Served:
@@ -42,7 +36,7 @@ def write_recommendations(
 ) -> Served:
     """Write the table block by block, in the order of the users."""
     schema = TABLES["recommendations"].schema(id_types, {"run_id": night.run_id, "model_version": model_version})
-    at_once = users_at_once(recommender.ranker.scores_held, known.n_items, night.compute.threads, config)
+    at_once = recommender.ranker.users_at_once(config.scores_in_memory(night.compute.threads))
     everybody = np.arange(known.n_users)
     blocks = [everybody[start : start + at_once] for start in range(0, known.n_users, at_once)]
     lengths, rungs, shown = [], [], np.zeros(known.n_items, np.bool_)
@@ -64,13 +58,6 @@ def write_recommendations(
         if rest := [table for table in waiting if len(table)]:
             writer.write_table(pa.concat_tables(rest))
     return Served(np.concatenate(lengths), np.concatenate(rungs), shown)
-
-
-def users_at_once(scores_held: int, n_items: int, threads: int, config: ScoreConfig) -> int:
-    """Return how many users are scored at the same time, given how many scores stand in memory for each of them and an item."""
-    if not scores_held:
-        return MOST_AT_ONCE
-    return min(WHOLE_AT_ONCE, max(16, config.memory_mb * 2**20 // max(1, n_items * 4 * scores_held * threads)))
 
 
 def _as_arrow(lists: Lists, known: TrainingSet, schema: pa.Schema, model_version: str, run_id: str) -> pa.Table:
