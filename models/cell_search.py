@@ -15,6 +15,9 @@ from models.rough_scores import RoughScores
 from models.tiles import looked_at_as_a_whole, side_by_side
 from models.top_k import top_k, within_reach
 
+MOST_OF_PROBES = 4
+"""Times the number of cells a user is meant to look into that are looked into where they are small."""
+
 MOST_OF_MEAN = 4
 """Times the mean size that a cell may have before it is cut: one cell that holds half of a catalogue would be no choice."""
 
@@ -52,17 +55,19 @@ class CellSearch:
         Whoever would get fewer than k that way is looked at as a whole.
         """
         n_users = len(scores.users)
-        probed = np.argpartition(-self._promise(scores), self.probes - 1, axis=1)[:, : self.probes]
-        begins = np.cumsum(self.sizes[probed], axis=1) - self.sizes[probed]
+        probed, begins, kept = self._probed(scores)
         begin_of = np.full((n_users, len(self.starts)), -1, np.int32)
-        np.put_along_axis(begin_of, probed, begins, axis=1)
-        values = self._values(scores, probed, begins)
+        np.put_along_axis(begin_of, probed, np.where(kept, begins, -1), axis=1)
+        values = self._values(scores, probed, begins, kept)
         cell = np.searchsorted(self.starts, scores.masked_column, side="right") - 1
         begin = begin_of[scores.masked_user, cell]
         met = begin >= 0
         values[scores.masked_user[met], (begin + scores.masked_column - self.starts[cell])[met]] = -np.inf
         row, at = within_reach(values, k, scores.margin)
-        probe = (begins[row] <= at[:, None]).sum(axis=1) - 1
+        # Numbered one user behind the other, what begins last before a score is the cell that holds it.
+        stride = int(begins.max(initial=0)) + values.shape[1] + 1
+        probe = np.searchsorted((np.arange(n_users)[:, None] * stride + begins).ravel(), row * stride + at, side="right") - 1
+        probe -= row * begins.shape[1]
         place = self.starts[probed[row, probe]] + at - begins[row, probe]
         if scores.sums is not None:
             also_row, also = self._told(scores, scores.sums, begin_of, k)
@@ -75,10 +80,20 @@ class CellSearch:
         order = np.argsort(row, kind="stable")
         return side_by_side(row[order], place[order], n_users, k)
 
-    def _promise(self, scores: RoughScores) -> NDArray[np.float32]:
-        """Return what the middle of each cell would score, -inf where nobody speaks of it to the user; (block, cells)."""
+    def _probed(self, scores: RoughScores) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+        """Return each user's most promising cells, the best first, where each begins behind those before it, and which are looked into.
+
+        All are (block, cells). As many items are looked at for everybody, whatever the size of their cells: who is drawn to small ones
+        looks into more of them, up to MOST_OF_PROBES times as many.
+        """
         share = scores.share[:, self.group]
-        return np.where(share > 0, scores.users @ self.middles.T * share, np.float32(-np.inf))
+        promise = np.where(share > 0, scores.users @ self.middles.T * share, np.float32(-np.inf))
+        most = min(MOST_OF_PROBES * self.probes, len(self.starts))
+        some = np.argpartition(-promise, most - 1, axis=1)[:, :most]
+        order = np.argsort(-np.take_along_axis(promise, some, axis=1), axis=1, kind="stable")
+        probed = np.take_along_axis(some, order, axis=1)
+        begins = np.cumsum(self.sizes[probed], axis=1) - self.sizes[probed]
+        return probed, begins, begins < self.scores_of_user
 
     def _told(
         self, scores: RoughScores, sums: NDArray[np.float32], begin_of: NDArray[np.int32], k: int
@@ -94,13 +109,17 @@ class CellSearch:
         outside = begin_of[row, np.searchsorted(self.starts, place, side="right") - 1] < 0
         return row[outside], place[outside]
 
-    def _values(self, scores: RoughScores, probed: NDArray[np.intp], begins: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Compute the scores of the cells probed for each user, one cell behind the other, -inf behind the last; (block, most)."""
-        width = int((begins[:, -1] + self.sizes[probed[:, -1]]).max(initial=0))
+    def _values(
+        self, scores: RoughScores, probed: NDArray[np.intp], begins: NDArray[np.intp], kept: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Compute the scores of the cells looked into for each user, one behind the other, -inf behind the last; (block, most)."""
+        width = int((begins + self.sizes[probed])[kept].max(initial=0))
         values = np.full((len(probed), width), -np.inf, np.float32)
-        by_cell = np.argsort(probed, axis=None, kind="stable")
-        users, places = by_cell // self.probes, begins.ravel()[by_cell] + by_cell // self.probes * width
-        cells, first = np.unique(probed.ravel()[by_cell], return_index=True)
+        users, probe = np.nonzero(kept)
+        by_cell = np.argsort(probed[users, probe], kind="stable")
+        users, probe = users[by_cell], probe[by_cell]
+        places = users * width + begins[users, probe]
+        cells, first = np.unique(probed[users, probe], return_index=True)
         for cell, some in zip(cells, np.split(np.arange(len(by_cell)), first[1:]), strict=True):
             columns = slice(self.starts[cell], self.starts[cell] + self.sizes[cell])
             found = scores.users[users[some]] @ scores.vectors[columns].T
