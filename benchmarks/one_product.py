@@ -14,7 +14,7 @@ from models.compute import ComputeConfig, in_order, limited_threads
 from models.fused_blend import FusedBlend
 from models.scorer import RECENT, Described, UserBlock
 
-USERS_AT_ONCE = 128
+USERS_AT_ONCE = 512
 
 
 class Given:
@@ -48,13 +48,13 @@ def best_lists(users: NDArray[np.float32], items: NDArray[np.float32], seen: sp.
 
     def best(start: int) -> Chosen:
         rows = np.arange(start, min(start + USERS_AT_ONCE, len(users)))
-        return engine.best(_numbered(rows, len(items)), seen[rows[0] : rows[-1] + 1], k)
+        return engine.best(numbered(rows, len(items)), seen[rows[0] : rows[-1] + 1], k)
 
     with limited_threads(ComputeConfig()):
         return np.concatenate([chosen.items for chosen in in_order(best, range(0, len(users), USERS_AT_ONCE))])
 
 
-def _numbered(rows: NDArray[np.intp], n_items: int) -> UserBlock:
+def numbered(rows: NDArray[np.intp], n_items: int) -> UserBlock:
     """Return users of whom nothing is known but their number."""
     n = len(rows)
     nothing = sp.csr_matrix((n, n_items), dtype=np.float32)

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from models.scorer import FAMILIES, Family, UserBlock
 
+FEWEST_AT_ONCE = 16
+"""Users that are ranked at once however little memory there is."""
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -28,9 +31,18 @@ class Chosen:
 class Ranker(Protocol):
     """Chooses the best of what may be recommended to each user of a block."""
 
+    def users_at_once(self, most_scores: int) -> int:
+        """Return how many users a block should hold where so many scores may stand in memory."""
+        ...
+
     def best(self, users: UserBlock, seen: sp.csr_matrix, k: int) -> Chosen:
         """Choose the k best items that are recommendable and not among `seen`, (block, items)."""
         ...
+
+
+def fitting(most_scores: int, per_user: int, best: int) -> int:
+    """Return how many users fit into memory, `best` at most, and some in any case: fewer cost more time than they save memory."""
+    return min(best, max(FEWEST_AT_ONCE, most_scores // max(1, per_user)))
 
 
 def by_family(parts: NDArray[np.float64], families: tuple[Family, ...]) -> NDArray[np.float64]:

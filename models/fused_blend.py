@@ -7,22 +7,34 @@ float32 and only has to say which items may be among the k best, under a bound o
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg.blas import sgemm
 
 from models.blend import Blend, item_groups
 from models.block_scores import Panel, Said
-from models.chosen import Chosen, published_scores
-from models.ragged import place_in_row
+from models.cell_search import CellSearch
+from models.chosen import Chosen, fitting, published_scores
+from models.rough_scores import RoughScores, float32_error
 from models.scorer import Scorer, UserBlock
-from models.top_k import ScoreError, within_reach
+from models.tiles import places_within_reach
+from models.top_k import ScoreError
 
-UNIT = float(np.finfo(np.float32).eps) / 2
-"""The largest relative error of one float32 operation."""
+MOST = 1e38
+"""Sums below it are far from what float32 cannot hold."""
+
+TILED_AT_ONCE = 512
+"""Users of a block whose scores are looked at tile by tile: enough for what is done once a block to weigh little."""
+
+SEARCHED_AT_ONCE = 2048
+"""Users of a block that is searched: enough for a cell to be of interest to a few of them."""
+
+IN_CACHE = 256
+"""Users of a block some of whose scores stand in memory: more of these leave the cache before they are looked at again."""
 
 PAIRS_AT_ONCE = 1 << 9
 """Pairs of a user and an item whose vectors are brought together at a time, so that they stay in cache."""
@@ -31,11 +43,17 @@ PAIRS_AT_ONCE = 1 << 9
 class FusedBlend:
     """Ranks by a blend whose terms are standardised scores; see `models.blend` for what is added up, and `best` for how exactly."""
 
-    def __init__(self, scorers: Sequence[Scorer], blend: Blend, recommendable: NDArray[np.bool_]) -> None:
+    def __init__(
+        self, scorers: Sequence[Scorer], blend: Blend, recommendable: NDArray[np.bool_], cell: NDArray[np.intp] | None = None
+    ) -> None:
+        """Put items that the same models speak of side by side, and among these those of the same `cell`, (items,), where that is given."""
         self.panel, self.blend = Panel(scorers), blend
         items = np.flatnonzero(recommendable)
         first, group = item_groups(self.panel.item_speaks[:, items])
-        self.columns = items[np.argsort(group, kind="stable")]
+        of_cell = np.zeros(len(items), np.intp) if cell is None else cell[items]
+        order = np.lexsort((of_cell, group))
+        self.columns, self.cells = items[order], of_cell[order]
+        self.search: CellSearch | None = None
         self.bounds = np.r_[0, np.cumsum(np.bincount(group, minlength=len(first)))]
         self.group_speaks = self.panel.item_speaks[:, items[first]]
         self.in_place = np.array_equal(self.columns, np.arange(len(recommendable)))
@@ -46,6 +64,24 @@ class FusedBlend:
         stacked = [product[1].vectors[self.columns] for product in self.panel.products if product]
         self.stacked = np.ascontiguousarray(np.column_stack([*stacked, groups]))
         self.longest = float(np.sqrt(np.vecdot(self.stacked, self.stacked).max(initial=0)))
+
+    def users_at_once(self, most_scores: int) -> int:
+        """Count the scores of models that are no products, which stand in memory, and those of cells that are searched; tiles are small."""
+        told = sum(product is None for product in self.panel.products)
+        held = len(self.place) * (told + 2) if told else 0
+        if self.search is not None:
+            return fitting(most_scores, held + 2 * self.search.scores_of_user, SEARCHED_AT_ONCE)
+        return fitting(most_scores, held, IN_CACHE if told else TILED_AT_ONCE)
+
+    def search_of(self, probes: int) -> CellSearch:
+        """Return a search that looks into so many cells for each user."""
+        return CellSearch(self.stacked, self.cells, self.bounds, probes)
+
+    def searching(self, search: CellSearch) -> Self:
+        """Return the same blend that looks only where a search does."""
+        ranker = copy.copy(self)
+        ranker.search = search
+        return ranker
 
     def best(self, users: UserBlock, seen: sp.csr_matrix, k: int) -> Chosen:
         """Choose the k best items that are recommendable and not among `seen`, (block, items), by the score that is published.
@@ -62,44 +98,41 @@ class FusedBlend:
         scale = np.zeros(weights.T.shape)
         for model, one in enumerate(said):
             np.divide(weights[:, model], one.deviation, out=scale[model], where=one.speaks)
-        rough, margin = self._rough(said, scale, counted)
-        seen_place = self.place[seen.indices]
-        rough[np.repeat(np.arange(len(users)), np.diff(seen.indptr))[seen_place >= 0], seen_place[seen_place >= 0]] = -np.inf
-        try:
-            row, place = within_reach(rough, k, margin)
-        except ScoreError as error:
-            raise ScoreError("the blended scores are not finite") from error
-        places = _side_by_side(row, place, len(users), k)
+        rough = self._rough(said, scale, counted, seen)
+        places = places_within_reach(rough, k) if self.search is None else self.search.places(rough, k)
         items, parts = self._exact(said, scale, counted, places, k)
         return Chosen(items, parts, speaks)
 
-    def _rough(
-        self, said: Sequence[Said], scale: NDArray[np.float64], counted: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return float32 scores of the columns, (block, columns), and how far from the exact ones they can be, (block,).
+    def _rough(self, said: Sequence[Said], scale: NDArray[np.float64], counted: NDArray[np.float64], seen: sp.csr_matrix) -> RoughScores:
+        """Return float32 scores of the columns, and how far from the exact ones they can be.
 
-        scale (models, block) is the weight of each model over its deviation, zero where it does not speak.
+        scale (models, block) is the weight of each model over its deviation, zero where it does not speak. Raises ScoreError where the
+        scores could be beyond what float32 holds.
         """
         vectors = [scale[model][:, None] * one.vectors for model, one in enumerate(said) if one.vectors is not None]
         taken_off = np.stack([factor * one.mean for factor, one in zip(scale, said, strict=True)], axis=1) @ self.group_speaks
         of_users, share = np.column_stack([*vectors, -taken_off]), 1 / counted
-        alone = len(self.bounds) == 2  # with one group, the division by what is counted is part of the product
-        if alone:
+        sums = self._summed_scores(said, scale, np.ones(len(share)))
+        alone = len(self.bounds) == 2 and sums is None and bool(share.all())
+        if alone:  # the division by what is counted is part of the product
             of_users *= share
-        rough = self._summed_scores(said, scale, share[:, 0] if alone else np.ones(len(share)))
-        multiplied = of_users.astype(np.float32)
-        if rough is None:
-            rough = multiplied @ self.stacked.T
-        elif rough.size:
-            # Read by columns, as BLAS does, transposed views are contiguous: the product is added in place.
-            sgemm(1.0, self.stacked.T, multiplied.T, beta=1.0, c=rough.T, trans_a=1, overwrite_c=1)
-        for group, (start, stop) in enumerate(zip(self.bounds, self.bounds[1:], strict=False)):
-            if not alone:
-                rough[:, start:stop] *= share[:, [group]].astype(np.float32)
-            if (silent := share[:, group] == 0).any():
-                rough[silent, start:stop] = -np.inf
-        length = np.sqrt(np.vecdot(of_users, of_users)) * (1 if alone else share.max(axis=1, initial=0))
-        return rough, self._error(said, scale, share.max(axis=1, initial=0), length).astype(np.float32)
+        largest = share.max(axis=1, initial=0)
+        length = np.sqrt(np.vecdot(of_users, of_users)) * (1 if alone else largest)
+        error, furthest = self._error(said, scale, largest, length)
+        if not np.all((furthest < MOST) & (np.abs(of_users).max(axis=1, initial=0) < MOST)):
+            raise ScoreError("the blended scores are not finite")
+        column = self.place[seen.indices]
+        order = np.argsort(column)[np.count_nonzero(column < 0) :]
+        return RoughScores(
+            of_users.astype(np.float32),
+            self.stacked,
+            sums,
+            np.ones(share.shape, np.float32) if alone else share.astype(np.float32),
+            self.bounds,
+            np.repeat(np.arange(len(share)), np.diff(seen.indptr))[order],
+            column[order],
+            error.astype(np.float32),
+        )
 
     def _summed_scores(self, said: Sequence[Said], scale: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float32] | None:
         """Add up the scaled scores of the models that are no products; (block, columns), None where all are."""
@@ -112,33 +145,36 @@ class FusedBlend:
 
     def _error(
         self, said: Sequence[Said], scale: NDArray[np.float64], share: NDArray[np.float64], length: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Bound by how much rough and exact scores may differ; (block,).
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Bound by how much rough and exact scores may differ, and how far from zero a sum can get on its way; both (block,).
 
         A float32 sum of n products errs by at most n units of the product of both lengths. No score lies further from its mean than the
         root of the catalogue's size times the deviation.
         """
-        error = (self.stacked.shape[1] + 4) * UNIT * length * self.longest
-        furthest = np.sqrt(len(self.place))
+        furthest = np.asarray(length * self.longest)
+        error = float32_error(self.stacked.shape[1], furthest)
+        spread = np.sqrt(len(self.place))
         for one, factor in zip(said, scale, strict=True):
             if one.scores is not None:
-                error = error + (len(said) + 4) * UNIT * factor * share * (np.abs(one.mean) + furthest * one.deviation)
-        return 2 * error
+                most = factor * share * (np.abs(one.mean) + spread * one.deviation)
+                error, furthest = error + float32_error(len(said), most), furthest + most
+        return 2 * error, furthest
 
     def _exact(
         self, said: Sequence[Said], scale: NDArray[np.float64], counted: NDArray[np.float64], place: NDArray[np.intp], k: int
     ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Score the items within reach, places (block, most of a user) or -1, model by model; return the k best and their parts."""
         items = np.where(place >= 0, self.columns[place], -1).astype(np.int32)
-        group = np.searchsorted(self.bounds, place, side="right") - 1
-        share = 1 / np.take_along_axis(counted, group, axis=1)
+        alone = len(self.bounds) == 2
+        group = np.zeros((1, 1), np.intp) if alone else np.searchsorted(self.bounds, place, side="right") - 1
+        share = 1 / (counted if alone else np.take_along_axis(counted, group, axis=1))
         parts = np.full((len(said), *place.shape), np.nan)
         for model, one in enumerate(said):
             standard = self._scores(model, one, items) - one.mean[:, None]
             heard = (items >= 0) & one.speaks[:, None] & self.group_speaks[model][group]
             np.multiply(standard, share * scale[model][:, None], out=parts[model], where=heard)
         total = np.where(items >= 0, published_scores(parts, self.blend.families), -np.inf)
-        order = np.lexsort((items, -total), axis=1)[:, :k]
+        order = ranking(total, items)[:, :k]
         return np.take_along_axis(items, order, axis=1), np.take_along_axis(parts, order[None], axis=2)
 
     def _scores(self, model: int, one: Said, items: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -156,9 +192,13 @@ class FusedBlend:
         return found.astype(np.float64)
 
 
-def _side_by_side(row: NDArray[np.intp], place: NDArray[np.intp], n_rows: int, least: int) -> NDArray[np.intp]:
-    """Put the places of each row, rows ascending, into a row of a matrix at least so wide, -1 behind the last."""
-    count = np.bincount(row, minlength=n_rows)
-    places = np.full((n_rows, max(least, count.max(initial=0))), -1)
-    places[row, place_in_row(count)] = place
-    return places
+def ranking(total: NDArray[np.float64], items: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Order each row by score descending, then item ascending; (block, places).
+
+    Few rows hold a score twice: only these are sorted by two keys, which takes several times as long.
+    """
+    order = np.argsort(-total, axis=1)
+    ranked = np.take_along_axis(total, order, axis=1)
+    tied = np.flatnonzero(((ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] > -np.inf)).any(axis=1))
+    order[tied] = np.lexsort((items[tied], -total[tied]), axis=1)
+    return order

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 
 from models.blend import Blend
 from models.block_scores import Panel
-from models.chosen import Chosen, allowed_items, published_scores
+from models.chosen import Chosen, allowed_items, fitting, published_scores
 from models.scorer import Scorer, UserBlock
 from models.top_k import top_k
+
+IN_CACHE = 256
+"""Users of a block: more of their scores leave the cache before they are looked at again."""
 
 
 class VoicedBlend:
@@ -20,6 +23,10 @@ class VoicedBlend:
 
     def __init__(self, scorers: Sequence[Scorer], blend: Blend, recommendable: NDArray[np.bool_]) -> None:
         self.panel, self.blend, self.recommendable = Panel(scorers), blend, recommendable
+
+    def users_at_once(self, most_scores: int) -> int:
+        """Count every model's score of every item, as it is and as it is heard, and what is made of them."""
+        return fitting(most_scores, len(self.recommendable) * (2 * len(self.panel.scorers) + 2), IN_CACHE)
 
     def best(self, users: UserBlock, seen: sp.csr_matrix, k: int) -> Chosen:
         """Choose the k best items that are recommendable and not among `seen`, (block, items), by float32 scores.

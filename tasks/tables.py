@@ -160,10 +160,15 @@ TABLES: dict[str, Table] = {
                     "fact",
                     "string",
                     "What is counted: users_known, users_served, users_served_by, items_known, items_recommendable, "
-                    "items_shown, short_list.",
+                    "items_shown, short_list; of a large catalogue that was searched, search_recall and search_share.",
                 ),
                 Column("subject", "string", "What it is counted for: everything (empty), a rung, or a user with fewer than K rows."),
-                Column("value", "float64", "The count."),
+                Column(
+                    "value",
+                    "float64",
+                    "The count; search_recall: share of the best K that the search found for some users; search_share: share of the "
+                    "items that were looked at for a user.",
+                ),
                 Column("reason", "string", "Why a list is short; empty otherwise."),
             ),
         ),

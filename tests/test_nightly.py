@@ -69,6 +69,21 @@ def test_the_same_inputs_give_the_same_bytes_in_another_workspace_zone_and_numbe
             assert file_hash(path) == file_hash(published_workspace.root / other.relative(path)), path
 
 
+def test_a_night_that_searches_its_catalogue_keeps_every_promise_and_says_what_it_found(tmp_path, shop, run):
+    """Two hundred items, taken for many: the lists are whole, and the coverage tells how much of the best was found."""
+    workspace = Workspace(tmp_path / "large")
+    workspace.create(f"{SMALL_SETTINGS}\n[score]\nexact_up_to_items = 50\nmin_search_recall = 0.5\n")
+    write_delivery(shop, FIRST, workspace.root / "inbox")
+    assert run(workspace, FIRST).ending == "published"
+    facts = {row["fact"]: row["value"] for row in pq.read_table(workspace.table("coverage", FIRST)).to_pylist()}
+    assert 0.5 <= facts["search_recall"] <= 1
+    assert 0 < facts["search_share"] < 1
+    counts = pq.read_table(workspace.table("recommendations", FIRST)).group_by("user_id").aggregate([("rank", "count")])
+    assert set(counts["rank_count"].to_pylist()) == {20}
+    compared = pq.read_table(workspace.table("similar_items", FIRST))["item_id"].unique()
+    assert len(compared) > 150
+
+
 def test_everybody_has_a_full_list_of_new_items(published_workspace):
     rows = pq.read_table(published_workspace.table("recommendations", SECOND))
     counts = rows.group_by("user_id").aggregate([("rank", "count")])

@@ -18,6 +18,9 @@ from tasks.tables import EVERYBODY
 NIGHTS_SHOWN = 28
 """Nights whose weights are drawn as one line."""
 
+SHARES = {"search_recall", "search_share"}
+"""Facts of the coverage table that are no counts."""
+
 if TYPE_CHECKING:
     from tasks.measured import Ladder
     from tasks.report.story import Story
@@ -191,11 +194,11 @@ def _grid(
 
 
 def coverage(night: Night, story: Story) -> list[Count]:
-    """Read what the staged tables cover; short lists, one fact per user, are counted by their reason."""
+    """Read what the staged tables cover, but for how it was searched; short lists, one fact per user, are counted by their reason."""
     path = night.staged_table("coverage")
     if story.scored is None or not path.is_file():
         return []
     facts = pq.read_table(path).to_pylist()
-    counts = [Count(fact["fact"], fact["subject"], fact["value"]) for fact in facts if fact["fact"] != "short_list"]
+    counts = [Count(fact["fact"], fact["subject"], fact["value"]) for fact in facts if fact["fact"] not in SHARES | {"short_list"}]
     reasons = [fact["reason"] for fact in facts if fact["fact"] == "short_list"]
     return counts + [Count("short_list", reason, reasons.count(reason)) for reason in sorted(set(reasons))]

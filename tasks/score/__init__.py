@@ -6,6 +6,7 @@ import numpy as np
 
 from models.compute import limited_threads
 from models.knowledge.popularity import PopularityConfig
+from tasks.judging import Audience, sample_of
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
 from tasks.refit import Refitted, set_to_serve
@@ -14,6 +15,7 @@ from tasks.score.config import ScoreConfig
 from tasks.score.coverage import served_by, write_coverage
 from tasks.score.recommendations import write_recommendations
 from tasks.score.recommender import Recommender
+from tasks.score.search import Searched, found_by
 
 __all__ = ["ScoreConfig", "Scored", "score"]
 
@@ -27,6 +29,7 @@ class Scored(Receipt, frozen=True):
     recommendations: int
     served_by: dict[str, int]
     short_lists: int
+    searched: Searched | None = None
 
 
 def score(
@@ -37,11 +40,15 @@ def score(
     data = known.training_data("everything")
     scorers, blend = set_to_serve(night, refitted, known)
     with limited_threads(night.compute):
-        recommender = Recommender(data, known.recommendable, scorers, blend, config.k)
+        audience = Audience(data, known.recommendable)
+        measured_on = sample_of(known, np.arange(known.n_users), config.search_recall_users)
+        memory = config.scores_in_memory(night.compute.threads)
+        found = found_by(audience, scorers, blend, measured_on, config, memory, night.seed)
+        recommender = Recommender(audience, scorers, blend, found.ranker, config.k)
         served = write_recommendations(night, known, recommender, config, id_types, refitted.model_version)
-        write_similar(night, known, scorers, config, id_types)
+        write_similar(night, known, scorers, found.cells, config, id_types)
     write_popular(night, known, data, fading, config, id_types)
-    write_coverage(night, known, served, config.k)
+    write_coverage(night, known, served, found.searched, config.k)
     files = [night.staged_table(name) for name in ("recommendations", "similar_items", "popular_items", "coverage")]
     return Scored(
         files=night.hashed(*files),
@@ -51,4 +58,5 @@ def score(
         recommendations=int(served.length.sum()),
         served_by=served_by(served),
         short_lists=int(np.count_nonzero(served.length < config.k)),
+        searched=found.searched,
     )

@@ -16,3 +16,18 @@ class ScoreConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrin
 
     memory_mb: int = Field(256, ge=16)
     """Memory for the scores of the users that are scored at the same time; decides how many these are."""
+
+    exact_up_to_items: int = Field(200_000, ge=0)
+    """Items up to which every one is scored for every user. In larger catalogues each user is shown the best of the cells of similar items
+    that promise most; models that are no products of vectors name candidates of their own."""
+
+    min_search_recall: float = Field(0.97, ge=0, le=1)
+    """Share of the best k that such a search has to find, measured every night on some users who are scored both ways. More cells are
+    looked into until it does; where that would save little, everything is scored."""
+
+    search_recall_users: int = Field(200, ge=10)
+    """Users that this is measured on, those whose ids have the smallest hashes."""
+
+    def scores_in_memory(self, threads: int) -> int:
+        """Return how many float32 scores each of some threads may hold."""
+        return self.memory_mb * 2**20 // (4 * threads)

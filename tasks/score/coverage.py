@@ -9,6 +9,7 @@ from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
 from tasks.score.recommendations import Served
 from tasks.score.recommender import RUNGS
+from tasks.score.search import Searched
 from tasks.tables import TABLES, write_table
 
 
@@ -18,7 +19,7 @@ def served_by(served: Served) -> dict[str, int]:
     return {rung: int(count) for rung, count in sorted(zip(RUNGS, counts, strict=True)) if count}
 
 
-def write_coverage(night: Night, known: TrainingSet, served: Served, k: int) -> None:
+def write_coverage(night: Night, known: TrainingSet, served: Served, searched: Searched | None, k: int) -> None:
     """Write the table."""
     n_recommendable = int(known.recommendable.sum())
     facts: list[tuple[str, str, float, str]] = [
@@ -29,6 +30,8 @@ def write_coverage(night: Night, known: TrainingSet, served: Served, k: int) -> 
         ("items_shown", "", int(np.count_nonzero(served.shown)), ""),
     ]
     facts += [("users_served_by", rung, count, "") for rung, count in served_by(served).items()]
+    if searched:
+        facts += [("search_recall", "", searched.recall, ""), ("search_share", "", 1.0 if searched.exact else searched.share, "")]
     for user in np.flatnonzero(served.length < k):
         reason = f"only {served.length[user]} of {n_recommendable} recommendable items are new to the user and known to a model"
         facts.append(("short_list", str(known.users["user_id"][int(user)].as_py()), int(served.length[user]), reason))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.compute import in_order
 from models.scorer import FAMILIES
-from models.sizes import vectors
+from models.sizes import NUMBER
 from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
 from tasks.score.config import ScoreConfig
@@ -21,12 +21,6 @@ from tasks.score.recommender import RUNGS, Lists, Recommender
 from tasks.tables import ROWS_PER_GROUP, TABLES, open_table
 
 log = logging.getLogger("nightly")
-
-MOST_AT_ONCE = 256
-"""Users of a block: more of them leave the cache before they are looked at again."""
-
-CELLS_PER_SCORE = 5
-"""Numbers that stand in memory for a user and an item while blocks are scored."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +37,14 @@ def write_recommendations(
 ) -> Served:
     """Write the table block by block, in the order of the users."""
     schema = TABLES["recommendations"].schema(id_types, {"run_id": night.run_id, "model_version": model_version})
-    of_user = max(1, vectors(CELLS_PER_SCORE, known.n_items))
-    at_once = min(MOST_AT_ONCE, max(16, config.memory_mb * 2**20 // (of_user * night.compute.threads)))
+    most_scores = config.scores_in_memory(night.compute.threads)
+    at_once = recommender.ranker.users_at_once(most_scores)
     everybody = np.arange(known.n_users)
     blocks = [everybody[start : start + at_once] for start in range(0, known.n_users, at_once)]
     lengths, rungs, shown = [], [], np.zeros(known.n_items, np.bool_)
     told, waiting = time.monotonic(), []
     with open_table(night.staged_table("recommendations"), schema) as writer:
-        for lists in in_order(recommender.lists, blocks, max(1, night.room // (at_once * of_user))):
+        for lists in in_order(recommender.lists, blocks, max(1, night.room // (NUMBER * most_scores))):
             waiting.append(_as_arrow(lists, known, schema, model_version, night.run_id))
             # Row groups of one size, whatever the size of the blocks.
             while sum(map(len, waiting)) >= ROWS_PER_GROUP:

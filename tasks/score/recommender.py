@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 from models.because import Because
 from models.blend import Blend
 from models.chosen import Chosen, Ranker, by_family, summed
-from models.fused_blend import FusedBlend
-from models.scorer import Scorer, TrainingData, UserBlock
-from models.voiced_blend import VoicedBlend
-from models.voices import AS_THEY_ARE
+from models.scorer import Scorer, UserBlock
 from tasks.judging import Audience, scores_or_held
 
 RUNGS = ("blend", "history", "attributes", "segment_popularity", "popularity")
@@ -46,11 +43,10 @@ class Lists:
 class Recommender:
     """Chooses the items of a block of users, says why, and names the rung each user stands on."""
 
-    def __init__(self, data: TrainingData, recommendable: NDArray[np.bool_], scorers: Sequence[Scorer], blend: Blend, k: int) -> None:
-        self.audience, self.scorers, self.blend, self.k = Audience(data, recommendable), scorers, blend, k
-        ranked = FusedBlend if blend.voice == AS_THEY_ARE else VoicedBlend
-        self.ranker: Ranker = ranked(scorers, blend, recommendable)
+    def __init__(self, audience: Audience, scorers: Sequence[Scorer], blend: Blend, ranker: Ranker, k: int) -> None:
+        self.audience, self.scorers, self.blend, self.ranker, self.k = audience, scorers, blend, ranker, k
         self.because = Because(scorers)
+        data = audience.data
         liked_in = data.user_segment[data.interactions.user[data.interactions.positive]]
         self.segment_has_likes = np.bincount(liked_in, minlength=len(data.segments)) > 0
 

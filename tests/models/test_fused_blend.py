@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from models import tiles
 from models.blend import Blend
 from models.chosen import Chosen, published_scores
 from models.fused_blend import FusedBlend
@@ -85,11 +86,18 @@ def blended_worlds(draw: st.DrawFn) -> tuple[list[Multiplied], Blend, NDArray[np
     return scorers, blend, rng.random(n_items) < rng.choice([0.2, 0.9, 1.0]), people, seen, draw(st.integers(1, 80))
 
 
-@given(blended_worlds())
-@settings(max_examples=200, deadline=None)
-def test_it_chooses_what_scoring_pair_by_pair_would(world: Any) -> None:
+@given(blended_worlds(), st.sampled_from([None, 0.0, 4.0]))
+@settings(max_examples=300, deadline=None)
+def test_it_chooses_what_scoring_pair_by_pair_would(world: Any, deviations: float | None) -> None:
+    """As a whole, and by tiles of a few items, also where the bound drawn from a sample is too high for most users."""
     scorers, blend, recommendable, people, seen, k = world
-    chosen = FusedBlend(scorers, blend, recommendable).best(people, seen, k)
+    with pytest.MonkeyPatch.context() as patch:
+        if deviations is not None:
+            k = 1 + k % 6
+            tiny = {"ONE_TILE": 0, "SAMPLED": 2, "TILE_CELLS": 17, "CELLS_AT_ONCE": 50, "DEVIATIONS": deviations}
+            for name, value in tiny.items():
+                patch.setattr(tiles, name, value)
+        chosen = FusedBlend(scorers, blend, recommendable).best(people, seen, k)
     lists, totals = pair_by_pair(scorers, blend, recommendable, people, seen, k)
     found = published_scores(chosen.parts, blend.families)
     for user, (expected, scores) in enumerate(zip(lists, totals, strict=True)):
@@ -123,6 +131,53 @@ def test_it_chooses_as_the_blend_that_scores_everything_does() -> None:
     np.testing.assert_array_equal(fused.items, voiced.items)
     np.testing.assert_allclose(fused.parts, voiced.parts, atol=1e-5)
     np.testing.assert_array_equal(fused.user_speaks, voiced.user_speaks)
+
+
+def one_model(users: Matrix, items: Matrix) -> FusedBlend:
+    """Rank by the product of given vectors alone."""
+    scorer = Multiplied("collaborative", users, items, np.ones(len(items), np.bool_), np.ones(len(users), np.bool_))
+    return FusedBlend([scorer], Blend(("a",), ("collaborative",), ("all",), np.ones((1, 1))), np.ones(len(items), np.bool_))
+
+
+ADVERSARIES = ("lengths from 1e-3 to 1e3", "sorted by score", "each item five times", "all scores negative", "best items in no sample")
+
+
+@pytest.mark.parametrize("world", ADVERSARIES)
+def test_catalogues_of_many_tiles_that_are_hard_to_bound(world: str) -> None:
+    """Lists are those of sorting all float64 scores: of vectors of all lengths, of duplicates (by number), and wherever the best items are.
+
+    One user has seen everything, one all but three items.
+    """
+    rng = np.random.default_rng(8)
+    n_users, n_items, k = 12, 3 * tiles.ONE_TILE + 5, 40
+    users, items = (rng.normal(size=(n, 16)).astype(np.float32) for n in (n_users, n_items))
+    if world == "lengths from 1e-3 to 1e3":
+        items *= np.geomspace(1e-3, 1e3, n_items, dtype=np.float32)[:, None]
+    elif world == "sorted by score":
+        items = items[np.argsort(items @ users[0])]
+    elif world == "each item five times":
+        items = items[np.arange(n_items) // 5]
+    elif world == "all scores negative":
+        users[:, 0], items[:, 0] = 50, -50
+    else:
+        items[np.arange(n_items) % tiles.SAMPLED == 1] *= 20
+    seen = sp.lil_matrix((n_users, n_items), dtype=np.float32)
+    seen[3, :], seen[4, 3:] = 1, 1
+    seen = seen.tocsr()
+    chosen = one_model(users, items).best(strangers(seen), seen, k)
+    scores = np.vecdot(users[:, None], items).astype(np.float64)
+    scores[seen.nonzero()] = -np.inf
+    for user, listed in enumerate(lists_of(chosen)):
+        expected = np.lexsort((np.arange(n_items), -scores[user]))[: min(k, int(np.isfinite(scores[user]).sum()))]
+        np.testing.assert_array_equal(listed, expected)
+
+
+def test_what_float32_cannot_hold_is_refused() -> None:
+    """Items so close to nothing that what users are multiplied by, to bring their scores to one scale, is beyond all numbers."""
+    users, items = np.ones((2, 3), np.float32), np.geomspace(1e-42, 1e-40, 15, dtype=np.float32).reshape(5, 3)
+    nothing = sp.csr_matrix((2, 5), dtype=np.float32)
+    with pytest.raises(ScoreError, match="finite"):
+        one_model(users, items).best(strangers(nothing), nothing, 2)
 
 
 def test_nobodys_list_depends_on_who_else_is_in_the_block() -> None:

@@ -31,6 +31,7 @@ from tasks.refit import Refitted
 from tasks.report import Story, report
 from tasks.report.quality import weights
 from tasks.score import Scored
+from tasks.score.search import Searched
 from tasks.stage import Staged, Volume
 from tasks.storage import write_json
 from tasks.tables import EVERYBODY, TABLES, write_table
@@ -254,6 +255,16 @@ def test_a_published_night_is_told_whole(published):
         "versions again"
     )
     assert published.page.ids() == set(parts.split())
+
+
+@pytest.mark.parametrize(("exact", "expected"), [(False, "% of the items, hold 98.5 %"), (True, "would have held only 98.5 %")])
+def test_how_a_large_catalogue_was_searched_is_told(night, exact, expected):
+    at = night()
+    stage_tables(at, "{}")
+    searched = Searched(cells=1000, probes=16, share=0.016, recall=0.985, users=200, exact=exact)
+    receipts = served(at)
+    receipts["scored"] = receipts["scored"].model_copy(update={"searched": searched})
+    assert expected in tell(at, **taken_in(), **judged(publish=True), **receipts).page.text
 
 
 def test_numbers_stand_as_text(published):
