@@ -23,6 +23,7 @@ SCHEMAS = ("raw", "staging", "training")
 MACROS = {
     "local_time": "delivered",
     "instant": "delivered, local_at, source_zone",
+    "likeness": "event_id, content",
     "time_fault": "delivered, local_at, instant_at, source_zone",
 }
 """Macro under sql/macros -> its parameters."""
@@ -51,6 +52,26 @@ class Warehouse:
         self._connection.execute(statement, parameters)
         self.stamp(relation)
         return self.count(relation)
+
+    def start(self, relation: str, columns: str) -> None:
+        """Replace a relation by an empty one with the columns of a select under sql/empty."""
+        self._connection.execute(f"create or replace table {relation} as\n{sql.read(columns)}")
+
+    def extend(self, relation: str, /, **parameters: Any) -> int:
+        """Add the result of a relation's select to what the relation holds; returns all its rows."""
+        self._connection.execute(f"insert into {relation}\n{sql.read(relation)}", parameters)
+        self.stamp(relation)
+        return self.count(relation)
+
+    def alias(self, name: str, relation: str) -> None:
+        """Let a name without a schema stand for a relation in the selects of this connection."""
+        self._connection.execute(f"create or replace temp view {name} as from {relation}")
+
+    def has(self, relation: str) -> bool:
+        """Tell whether there is a relation of that name."""
+        schema, _, name = relation.partition(".")
+        query = "select count(*) from duckdb_tables() where schema_name = $schema and table_name = $name"
+        return self._connection.execute(query, {"schema": schema, "name": name}).fetchall() == [(1,)]
 
     def stamp(self, relation: str) -> None:
         """Mark a relation as built for tonight's run."""
