@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,35 @@ class Warehouse:
         self.stamp(relation)
 
 
+@dataclass
+class _Shared:
+    """The connection that blocks share, once one of them has opened it, and what it may use."""
+
+    connection: duckdb.DuckDBPyConnection | None = None
+    store: Path | None = None
+    limits: WarehouseConfig | None = None
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+        self.connection = None
+
+
+_SHARED: ContextVar[_Shared | None] = ContextVar("shared", default=None)
+
+
+@contextmanager
+def sharing_warehouse() -> Iterator[None]:
+    """Let the blocks that open the working store inside share one connection: to open it takes longer than many of them."""
+    shared = _Shared()
+    outer = _SHARED.set(shared)
+    try:
+        yield
+    finally:
+        _SHARED.reset(outer)
+        shared.close()
+
+
 @contextmanager
 def open_warehouse(night: Night, config: WarehouseConfig | None = None) -> Iterator[Warehouse]:
     """Open the working store for a block: UTC, bounded memory, no reach beyond the workspace.
@@ -124,20 +155,33 @@ def open_warehouse(night: Night, config: WarehouseConfig | None = None) -> Itera
     memory or the disk is too small for what the block does.
     """
     limits = config or WarehouseConfig()
-    spill = night.workspace.staging / "spill"
-    make_folders(spill)
+    outer = _SHARED.get()
+    shared = outer or _Shared()
     try:
-        connection = duckdb.connect(night.workspace.warehouse, config={"threads": limits.threads, "memory_limit": limits.memory})
+        if (shared.store, shared.limits) != (night.workspace.warehouse, limits):
+            shared.close()
+        if shared.connection is None:
+            shared.connection = _connected(night, limits)
+            shared.store, shared.limits = night.workspace.warehouse, limits
+        yield Warehouse(shared.connection, night.run_id)
     except duckdb.Error as error:
-        raise _named(night, error, limits) from error
-    try:
-        _prepare(connection, night.workspace.root, spill)
-        yield Warehouse(connection, night.run_id)
-    except duckdb.Error as error:
-        connection.close()
+        shared.close()
         raise _named(night, error, limits) from error
     finally:
+        if outer is None:
+            shared.close()
+
+
+def _connected(night: Night, limits: WarehouseConfig) -> duckdb.DuckDBPyConnection:
+    spill = night.workspace.staging / "spill"
+    make_folders(spill)
+    connection = duckdb.connect(night.workspace.warehouse, config={"threads": limits.threads, "memory_limit": limits.memory})
+    try:
+        _prepare(connection, night.workspace.root, spill)
+    except duckdb.Error:
         connection.close()
+        raise
+    return connection
 
 
 def _named(night: Night, error: duckdb.Error, limits: WarehouseConfig) -> Exception:

@@ -67,6 +67,7 @@ def ingest(
 
     Raises InputRefusedError for an unreadable file, a delivery outside the volume band, or no interactions at all.
     """
+    preload("great_expectations")  # the step after next needs it, and it takes seconds to load
     earlier = [delivery for delivery in accepted(night.workspace) if delivery.counts_on(night.run_date)]
     still_written = unfinished(night.workspace, source, night.started_at)
     for name, reason in still_written.items():
@@ -80,7 +81,6 @@ def ingest(
         raise InputRefusedError(str(folder), "a first delivery of interactions", found, hint)
     rows = {delivery.sha256: _rows(night, delivery) for delivery in deliveries}
     _check_volume(night, new, earlier, rows, volume, allow_volume)
-    preload("great_expectations")  # the step after next needs it, and it takes seconds to load
     with open_warehouse(night, limits) as warehouse:
         relations = {f"raw.{name}": _load(warehouse, night, name, deliveries) for name in SOURCES}
         warehouse.replace("raw.deliveries", _delivery_table(night, deliveries, rows))
