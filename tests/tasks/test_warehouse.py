@@ -39,8 +39,9 @@ def test_a_block_that_may_use_more_gets_a_connection_of_its_own(night, opened):
 def test_after_damage_the_next_block_opens_a_new_store(night, workspace):
     """The damaged file has moved aside: to go on with the old connection would be to go on with it."""
     with sharing_warehouse():
-        with pytest.raises(WarehouseDamagedError), open_warehouse(night()) as warehouse:
+        with open_warehouse(night()) as warehouse:
             warehouse.execute("create table raw.probe as select 1 as one")
+        with pytest.raises(WarehouseDamagedError), open_warehouse(night()):
             raise duckdb.FatalException("checksum of a block is wrong")
         assert not workspace.warehouse.exists()
         with open_warehouse(night()) as warehouse:
