@@ -27,6 +27,7 @@ from tasks.score import score
 from tasks.stage import stage
 from tasks.train import train
 from tasks.validate import validate
+from tasks.warehouse import sharing_warehouse
 
 
 def night(at: Night, settings: Settings, options: Options, step: Runner) -> None:
@@ -77,13 +78,14 @@ def plans(settings: Settings) -> Plans:
 
 def take_in(at: Night, settings: Settings, options: Options, step: Runner) -> tuple[Delivered, Prepared]:
     """Take in what was delivered, prove it fit, and bring everything known into the form models learn from."""
-    delivered = step(ingest, at, settings.source, settings.volume, options.allow_volume, settings.warehouse)
-    staged = step(stage, at, delivered, settings.source, settings.events, settings.warehouse)
-    validated = step(validate, at, delivered, staged, settings.validation, settings.warehouse)
-    kept = step(keep, at, delivered, validated, settings.warehouse)
-    prepared = step(
-        prepare, at, delivered, kept, settings.events, settings.holdout, settings.segments, settings.features, settings.warehouse
-    )
+    with sharing_warehouse():
+        delivered = step(ingest, at, settings.source, settings.volume, options.allow_volume, settings.warehouse)
+        staged = step(stage, at, delivered, settings.source, settings.events, settings.warehouse)
+        validated = step(validate, at, delivered, staged, settings.validation, settings.warehouse)
+        kept = step(keep, at, delivered, validated, settings.warehouse)
+        prepared = step(
+            prepare, at, delivered, kept, settings.events, settings.holdout, settings.segments, settings.features, settings.warehouse
+        )
     return delivered, prepared
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from tasks.ingest import Delivered
 from tasks.ingest.delivery import SourceConfig
+from tasks.interactions import Basis, judge_interactions, rules_of
 from tasks.night import Night, Receipt
 from tasks.warehouse import WarehouseConfig, open_warehouse
 
@@ -74,7 +75,8 @@ class Staged(Receipt, frozen=True):
     """What an operator should know although it stops nothing, a sentence each."""
 
 
-RELATIONS = ("nights", "judged_interactions", "interactions", "judged_items", "items", "judged_users", "users", "rejects", "volumes")
+RELATIONS = ("judged_items", "items", "judged_users", "users", "rejects", "volumes")
+"""What is built anew every night, in this order, once interactions are judged."""
 
 SHOWN_CAPPED_USERS = 20
 
@@ -82,26 +84,25 @@ SHOWN_CAPPED_USERS = 20
 def stage(night: Night, delivered: Delivered, source: SourceConfig, events: EventsConfig, limits: WarehouseConfig) -> Staged:
     """Build staging.* from raw.*: what was delivered, typed and told apart by verdict."""
     tolerance = timedelta(minutes=source.clock_tolerance_minutes)
-    parameters: dict[str, Any] = {
+    rules: dict[str, Any] = {
         "source_zone": source.timezone,
         "has_times": delivered.has_times,
-        "known_until": night.known_until,
-        "future_after": night.started_at + tolerance,
         "earliest": datetime.combine(source.earliest, datetime.min.time()),
         "event_types": sorted(events.weights),
         "max_value": source.max_value,
     }
-    needs: dict[str, dict[str, Any]] = {
-        "nights": {
-            "deliveries": [delivery.sha256 for delivery in delivered.deliveries],
-            "nights": [delivery.first_night for delivery in delivered.deliveries],
-        },
-        "judged_interactions": parameters,
-        "interactions": {"max_events_per_user_day": events.max_events_per_user_day},
-        "judged_items": {"source_zone": source.timezone},
-    }
+    of_interactions = [delivery for delivery in delivered.deliveries if delivery.source == "interactions"]
+    tonight = Basis(
+        rules=rules_of(**rules, id_types=delivered.id_types, max_events_per_user_day=events.max_events_per_user_day),
+        known_until=night.known_until,
+        deliveries=tuple((delivery.sha256, delivery.first_night) for delivery in of_interactions),
+    )
+    new = [delivery.sha256 for delivery in of_interactions if delivery.path is not None]
     with open_warehouse(night, limits) as warehouse:
-        relations = {f"staging.{name}": warehouse.build(f"staging.{name}", **needs.get(name, {})) for name in RELATIONS}
+        relations = {"staging.nights": warehouse.build("staging.nights", **_nights(delivered))}
+        relations |= judge_interactions(warehouse, tonight, new, night.started_at + tolerance, rules, events.max_events_per_user_day)
+        needs = {"judged_items": {"source_zone": source.timezone}}
+        relations |= {f"staging.{name}": warehouse.build(f"staging.{name}", **needs.get(name, {})) for name in RELATIONS}
         volumes = tuple(Volume(**row) for row in warehouse.table("staging.volumes").drop_columns(["sequence"]).to_pylist())
         capped_users = tuple(CappedUser(**row) for row in warehouse.rows("checks.capped_users", most=SHOWN_CAPPED_USERS))
         newest = warehouse.rows("checks.newest_event")[0]["newest_event"]
@@ -111,6 +112,13 @@ def stage(night: Night, delivered: Delivered, source: SourceConfig, events: Even
     for warning in warnings:
         log.warning("stage: %s", warning)
     return Staged(relations=relations, volumes=volumes, capped_users=capped_users, warnings=warnings)
+
+
+def _nights(delivered: Delivered) -> dict[str, Any]:
+    return {
+        "deliveries": [delivery.sha256 for delivery in delivered.deliveries],
+        "nights": [delivery.first_night for delivery in delivered.deliveries],
+    }
 
 
 def _warnings(

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ SCHEMAS = ("raw", "staging", "training")
 MACROS = {
     "local_time": "delivered",
     "instant": "delivered, local_at, source_zone",
+    "likeness": "event_id, content",
     "time_fault": "delivered, local_at, instant_at, source_zone",
 }
 """Macro under sql/macros -> its parameters."""
@@ -60,6 +63,26 @@ class Warehouse:
         self._connection.execute(statement, parameters)
         self.stamp(relation)
         return self.count(relation)
+
+    def start(self, relation: str, columns: str) -> None:
+        """Replace a relation by an empty one with the columns of a select under sql/empty."""
+        self._connection.execute(f"create or replace table {relation} as\n{sql.read(columns)}")
+
+    def extend(self, relation: str, /, **parameters: Any) -> int:
+        """Add the result of a relation's select to what the relation holds; returns all its rows."""
+        self._connection.execute(f"insert into {relation}\n{sql.read(relation)}", parameters)
+        self.stamp(relation)
+        return self.count(relation)
+
+    def alias(self, name: str, relation: str) -> None:
+        """Let a name without a schema stand for a relation in the selects of this connection."""
+        self._connection.execute(f"create or replace temp view {name} as from {relation}")
+
+    def has(self, relation: str) -> bool:
+        """Tell whether there is a relation of that name."""
+        schema, _, name = relation.partition(".")
+        query = "select count(*) from duckdb_tables() where schema_name = $schema and table_name = $name"
+        return self._connection.execute(query, {"schema": schema, "name": name}).fetchall() == [(1,)]
 
     def stamp(self, relation: str) -> None:
         """Mark a relation as built for tonight's run."""
@@ -104,6 +127,35 @@ class Warehouse:
         self.stamp(relation)
 
 
+@dataclass
+class _Shared:
+    """The connection that blocks share, once one of them has opened it, and what it may use."""
+
+    connection: duckdb.DuckDBPyConnection | None = None
+    store: Path | None = None
+    limits: WarehouseConfig | None = None
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+        self.connection = None
+
+
+_SHARED: ContextVar[_Shared | None] = ContextVar("shared", default=None)
+
+
+@contextmanager
+def sharing_warehouse() -> Iterator[None]:
+    """Let the blocks that open the working store inside share one connection: to open it takes longer than many of them."""
+    shared = _Shared()
+    outer = _SHARED.set(shared)
+    try:
+        yield
+    finally:
+        _SHARED.reset(outer)
+        shared.close()
+
+
 @contextmanager
 def open_warehouse(night: Night, config: WarehouseConfig | None = None) -> Iterator[Warehouse]:
     """Open the working store for a block: UTC, bounded memory, no reach beyond the workspace.
@@ -112,21 +164,34 @@ def open_warehouse(night: Night, config: WarehouseConfig | None = None) -> Itera
     memory or the disk is too small for what the block does.
     """
     limits = config or WarehouseConfig()
-    memory = f"{limits.limit(night.memory)}B"
-    spill = night.workspace.staging / "spill"
-    make_folders(spill)
+    outer = _SHARED.get()
+    shared = outer or _Shared()
     try:
-        connection = duckdb.connect(night.workspace.warehouse, config={"threads": limits.threads, "memory_limit": memory})
+        if (shared.store, shared.limits) != (night.workspace.warehouse, limits):
+            shared.close()
+        if shared.connection is None:
+            shared.connection = _connected(night, limits)
+            shared.store, shared.limits = night.workspace.warehouse, limits
+        yield Warehouse(shared.connection, night.run_id)
     except duckdb.Error as error:
-        raise _named(night, error, limits) from error
-    try:
-        _prepare(connection, night.workspace.root, spill)
-        yield Warehouse(connection, night.run_id)
-    except duckdb.Error as error:
-        connection.close()
+        shared.close()
         raise _named(night, error, limits) from error
     finally:
+        if outer is None:
+            shared.close()
+
+
+def _connected(night: Night, limits: WarehouseConfig) -> duckdb.DuckDBPyConnection:
+    spill = night.workspace.staging / "spill"
+    make_folders(spill)
+    memory = f"{limits.limit(night.memory)}B"
+    connection = duckdb.connect(night.workspace.warehouse, config={"threads": limits.threads, "memory_limit": memory})
+    try:
+        _prepare(connection, night.workspace.root, spill)
+    except duckdb.Error:
         connection.close()
+        raise
+    return connection
 
 
 def _named(night: Night, error: duckdb.Error, limits: WarehouseConfig) -> Exception:

@@ -1,31 +1,34 @@
 -- One row per new delivery that brings times where no earlier delivery did: with it, every earlier interaction would lack its time.
 with
 
-of_delivery as (
+of_new_delivery as (
     select
         deliveries.sequence,
         deliveries.name,
-        deliveries.is_new,
-        count(*) as n_rows,
         count(raw.occurred_at) as rows_with_time
     from raw.interactions as raw
     inner join raw.deliveries as deliveries using (delivery)
+    where deliveries.is_new
     group by all
 ),
 
 earlier as (
     select
-        sum(n_rows)::bigint as n_rows,
-        sum(rows_with_time)::bigint as rows_with_time
-    from of_delivery
-    where not is_new
+        delivery,
+        rows
+    from raw.deliveries
+    where source = 'interactions' and not is_new
+),
+
+earlier_times as (
+    select exists(select 1 from raw.interactions semi join earlier using (delivery) where occurred_at is not null) as are_there
 )
 
 select
-    of_delivery.name,
-    of_delivery.rows_with_time,
-    earlier.n_rows as earlier_rows
-from of_delivery
-cross join earlier
-where of_delivery.is_new and of_delivery.rows_with_time > 0 and earlier.rows_with_time = 0
-order by of_delivery.sequence
+    of_new_delivery.name,
+    of_new_delivery.rows_with_time,
+    (select sum(rows)::bigint from earlier) as earlier_rows
+from of_new_delivery
+cross join earlier_times
+where of_new_delivery.rows_with_time > 0 and not earlier_times.are_there and (select count(*) from earlier) > 0
+order by of_new_delivery.sequence

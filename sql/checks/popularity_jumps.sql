@@ -12,10 +12,15 @@ recent as (
     where nights.first_night <= $tonight and nights.first_night >= $tonight - 28
 ),
 
+users_of_tonight as (
+    select distinct user_id from recent where is_tonight
+),
+
 known_users as (
     select distinct interactions.user_id
     from staging.interactions as interactions
     inner join staging.nights as nights using (delivery)
+    semi join users_of_tonight on interactions.user_id = users_of_tonight.user_id
     where nights.first_night < $tonight
 ),
 

@@ -3,20 +3,31 @@
 -- nor can it where both are whole numbers from the same range.
 with
 
+earlier as (
+    select delivery from raw.deliveries where not is_new
+),
+
+-- Distinct before they are spelled out: there are far fewer ids than interactions.
+earlier_users as (
+    select distinct user_id
+    from staging.interactions
+    semi join earlier using (delivery)
+),
+
+earlier_items as (
+    select distinct item_id
+    from staging.interactions
+    semi join earlier using (delivery)
+),
+
 known_users as (
-    select interactions.user_id::varchar as id
-    from staging.interactions as interactions
-    inner join raw.deliveries as deliveries using (delivery)
-    where not deliveries.is_new
+    select user_id::varchar as id from earlier_users
     union
     select user_id::varchar as id from staging.users
 ),
 
 known_items as (
-    select interactions.item_id::varchar as id
-    from staging.interactions as interactions
-    inner join raw.deliveries as deliveries using (delivery)
-    where not deliveries.is_new
+    select item_id::varchar as id from earlier_items
     union
     select item_id::varchar as id from staging.items
 ),

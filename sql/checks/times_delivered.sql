@@ -1,3 +1,2 @@
 -- One row: whether any delivered interaction carries a time. Once one does, an interaction without a time is an error.
-select coalesce(bool_or(occurred_at is not null), false) as has_times
-from raw.interactions
+select exists(select 1 from raw.interactions where occurred_at is not null) as has_times

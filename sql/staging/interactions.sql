@@ -1,4 +1,5 @@
--- One row per interaction that counts tonight: typed, UTC, each event once.
+-- One row per interaction that counts tonight and that changed in a build: typed, UTC, each event once. What is equal to this, and of an
+-- earlier build, stands as it is, but for the days that became full: all their events come again.
 -- `is_capped` marks the events of a user and a day beyond the most that one day may hold, in the order in which they happened: their
 -- items are seen, and nothing is learned from them. Events without a time have no day and are not capped.
 with
@@ -12,40 +13,48 @@ accepted as (
         occurred_at,
         event_type,
         value,
-        event_id
+        event_id,
+        changed_in,
+        occurred_at::date as day
     from staging.judged_interactions
     where verdict = 'accepted'
 ),
 
-full_days as (
-    select
-        user_id,
-        occurred_at::date as day
-    from accepted
-    where occurred_at is not null
-    group by all
-    having count(*) > $max_events_per_user_day
-),
-
 -- What is equal in all of this order was a duplicate, so a day's first events are the same whatever was delivered first.
-placed as (
+of_full_days as (
     select
-        delivery,
-        row_number,
+        accepted.*,
         row_number() over (
-            partition by full_days.user_id, full_days.day
+            partition by user_id, day
             order by occurred_at, item_id, event_type, value, event_id
-        ) as place
+        ) > $max_events_per_user_day as is_capped
     from accepted
-    inner join full_days on accepted.user_id = full_days.user_id and accepted.occurred_at::date = full_days.day
+    semi join staging.full_days using (user_id, day)
 ),
 
-capped as (
-    select delivery, row_number from placed where place > $max_events_per_user_day
+of_other_days as (
+    select
+        accepted.*,
+        false as is_capped
+    from accepted
+    anti join staging.full_days using (user_id, day)
+    where changed_in = $build
+),
+
+changed as (
+    select * from of_full_days
+    union all
+    select * from of_other_days
 )
 
 select
-    accepted.* exclude (event_id),
-    capped.delivery is not null as is_capped
-from accepted
-left join capped on accepted.delivery = capped.delivery and accepted.row_number = capped.row_number
+    delivery,
+    row_number,
+    user_id,
+    item_id,
+    occurred_at,
+    event_type,
+    value,
+    is_capped,
+    $build::integer as changed_in
+from changed

@@ -1,15 +1,25 @@
--- One row per delivered interaction, with its verdict: accepted, rejected (and the first rule it broke), duplicate, or waiting
--- (it happened after tonight's horizon; a later night counts it).
+-- One row per delivered interaction of some deliveries, with its verdict: accepted, rejected (and the first rule it broke), duplicate, or
+-- waiting (it happened after tonight's horizon; a later night counts it). What was judged before stands and comes before them all.
 -- What an earlier night took in is not from the future because this night's clock is behind: up to that night's end it is believed.
 -- Copies are told by event_id where there is one, else by the whole content; the copy delivered first is kept.
 with
+
+asked as (
+    select unnest($deliveries) as delivery
+),
+
+delivered as (
+    select raw.*
+    from raw.interactions as raw
+    semi join asked using (delivery)
+),
 
 -- Steps of their own, since what is written inside another expression is worked out again wherever it stands.
 with_local_time as (
     select
         *,
         local_time(occurred_at) as local_at
-    from raw.interactions
+    from delivered
 ),
 
 with_instant as (
@@ -46,7 +56,7 @@ ruled as materialized (
     select
         *,
         {'user': user_id, 'item': item_id, 'at': occurred_at, 'type': event_type, 'value': value} as content,
-        if(event_id is null, hash(content), hash(event_id)) as likeness,
+        likeness(event_id, content) as likeness,
         case
             when is_malformed then 'malformed_row'
             when delivered_user_id is null then 'user_id_missing'
@@ -65,46 +75,83 @@ ruled as materialized (
     from typed
 ),
 
--- Most events have no copy: only those that are alike in a hash are told apart by what they hold.
-alike as (
-    select likeness
+likenesses as (
+    select
+        likeness,
+        count(*) > 1 as is_repeated
     from ruled
     where rule is null
     group by likeness
-    having count(*) > 1
 ),
 
-told_apart as (
+judged_before as (
     select
-        *,
-        1 as copy,
-        false as is_conflict
-    from ruled
-    where rule is not null
-    union all
+        delivery,
+        row_number,
+        event_id,
+        {'user': user_id, 'item': item_id, 'at': occurred_at, 'type': event_type, 'value': value} as content,
+        likeness(event_id, content) as likeness
+    from staging.judged_interactions
+    where is_first
+),
+
+met_again as materialized (
+    select *
+    from judged_before
+    semi join likenesses using (likeness)
+),
+
+-- Most events have no copy: only those that are alike in a hash are told apart by what they hold.
+alike as (
+    select likeness from likenesses where is_repeated
+    union
+    select likeness from met_again
+),
+
+contenders as (
     select
-        *,
-        1 as copy,
-        false as is_conflict
-    from ruled
-    anti join alike using (likeness)
-    where rule is null
-    union all
-    select
-        *,
-        row_number() over (partition by event_id, if(event_id is null, content, null) order by sequence, row_number) as copy,
-        event_id is not null
-        and content <> first_value(content) over (partition by event_id order by sequence, row_number) as is_conflict
+        delivery,
+        row_number,
+        event_id,
+        content,
+        sequence,
+        true as is_new
     from ruled
     semi join alike using (likeness)
     where rule is null
+    union all
+    select
+        delivery,
+        row_number,
+        event_id,
+        content,
+        -1 as sequence,
+        false as is_new
+    from met_again
+),
+
+placed as (
+    select
+        delivery,
+        row_number,
+        is_new,
+        row_number() over (partition by event_id, if(event_id is null, content, null) order by sequence, row_number) = 1 as is_first,
+        event_id is not null
+        and content <> first_value(content) over (partition by event_id order by sequence, row_number) as is_conflict
+    from contenders
+),
+
+again as (
+    select * from placed where is_new and not is_first
 ),
 
 judged as (
     select
-        *,
-        coalesce(rule, if(is_conflict, 'event_id_conflict', null)) as broken_rule
-    from told_apart
+        ruled.*,
+        coalesce(ruled.rule, if(again.is_conflict, 'event_id_conflict', null)) as broken_rule,
+        ruled.rule is null and again.delivery is null as is_first
+    from ruled
+    left join again on ruled.delivery = again.delivery and ruled.row_number = again.row_number
 )
 
 select
@@ -120,7 +167,9 @@ select
     case
         when broken_rule is not null then 'rejected'
         when occurred_at >= $known_until then 'waiting'
-        when copy = 1 then 'accepted'
+        when is_first then 'accepted'
         else 'duplicate'
-    end as verdict
+    end as verdict,
+    is_first,
+    $build::integer as changed_in
 from judged

@@ -67,6 +67,7 @@ def ingest(
 
     Raises InputRefusedError for an unreadable file, a delivery outside the volume band, or no interactions at all.
     """
+    preload("great_expectations")  # the step after next needs it, and it takes seconds to load
     earlier = [delivery for delivery in accepted(night.workspace) if delivery.counts_on(night.run_date)]
     still_written = unfinished(night.workspace, source, night.started_at)
     for name, reason in still_written.items():
@@ -80,7 +81,6 @@ def ingest(
         raise InputRefusedError(str(folder), "a first delivery of interactions", found, hint)
     rows = {delivery.sha256: _rows(night, delivery) for delivery in deliveries}
     _check_volume(night, new, earlier, rows, volume, allow_volume)
-    preload("great_expectations")  # the step after next needs it, and it takes seconds to load
     with open_warehouse(night, limits) as warehouse:
         relations = {f"raw.{name}": _load(warehouse, night, name, deliveries) for name in SOURCES}
         warehouse.replace("raw.deliveries", _delivery_table(night, deliveries, rows))
@@ -209,13 +209,16 @@ def _check_volume(
 
 
 def _load(warehouse: Warehouse, night: Night, source: Source, deliveries: tuple[Delivery, ...]) -> int:
-    """Make raw.<source> hold exactly the rows of tonight's deliveries; those already loaded are not read again."""
+    """Make raw.<source> hold exactly the rows of tonight's deliveries; of those accepted before, what is loaded is not read again.
+
+    What no night has accepted may have been read under other settings when it was loaded.
+    """
     relation = f"raw.{source}"
     wanted = {delivery.sha256: delivery for delivery in deliveries if delivery.source == source}
     columns = ", ".join(f"{field.name} {'bigint' if field.name == 'row_number' else 'varchar'}" for field in raw_schema(source))
     warehouse.execute(f"create table if not exists {relation} (delivery varchar, {columns})")
-    not_wanted = f"delete from {relation} where not list_contains($wanted, delivery)"  # noqa: S608 - a name of ours
-    warehouse.execute(not_wanted, {"wanted": list(wanted)})
+    not_kept = f"delete from {relation} where not list_contains($kept, delivery)"  # noqa: S608 - a name of ours
+    warehouse.execute(not_kept, {"kept": [sha256 for sha256, delivery in wanted.items() if delivery.path is None]})
     loaded = warehouse.distinct(relation, "delivery")
     for sha256, delivery in wanted.items():
         if sha256 not in loaded:
@@ -261,11 +264,11 @@ def _fix_id_types(warehouse: Warehouse, night: Night, source: SourceConfig) -> I
     Raises InputRefusedError where the settings contradict what the workspace was started with, DamagedNoteError where that is lost.
     """
     known = fixed_id_types(night.workspace)
-    integers = warehouse.rows("checks.integer_ids")[0]
+    integers = {} if known else warehouse.rows("checks.integer_ids")[0]
     wishes: dict[Literal["user_id", "item_id"], Literal["auto"] | IdType] = {"user_id": source.user_id_type, "item_id": source.item_id_type}
     types: IdTypes = {}
     for name, wish in wishes.items():
-        found: IdType = "integer" if integers[name] else "text"
+        found: IdType = "integer" if integers.get(name) else "text"
         types[name] = known.get(name, found if wish == "auto" else wish)
         if wish not in ("auto", types[name]):
             hint = "set it back; another id type needs a new workspace"

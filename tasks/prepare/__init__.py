@@ -14,10 +14,11 @@ from models.scorer import Described
 from models.sizes import Sizes, n_distinct
 from tasks.ingest import Delivered
 from tasks.night import Night, Receipt
+from tasks.prepare.events import build_training
 from tasks.prepare.features import FeatureConfig, Features, Kind, build_features, words_in_order
 from tasks.prepare.training_set import SegmentConfig, TrainingSet, load_training_set
 from tasks.stage import EventsConfig
-from tasks.warehouse import Warehouse, WarehouseConfig, open_warehouse
+from tasks.warehouse import WarehouseConfig, open_warehouse
 
 __all__ = ["FeatureConfig", "Prepared", "SegmentConfig", "prepare", "training_set"]
 log = logging.getLogger("nightly")
@@ -55,7 +56,7 @@ def prepare(
 ) -> Prepared:
     """Write the night's training set: everything a model may learn from, and what it will be judged by."""
     with open_warehouse(night, limits) as warehouse:
-        relations = _build(warehouse, night, events)
+        relations = build_training(warehouse, night.known_until, events)
         users, items, happened = (warehouse.table(f"training.{name}") for name in ("users", "items", "events"))
     numbered = Events(
         happened["user_index"].to_numpy(),
@@ -113,17 +114,6 @@ def _sizes(known: TrainingSet) -> Sizes:
 def training_set(night: Night) -> TrainingSet:
     """Read the night's training set."""
     return load_training_set(night.staging / "training")
-
-
-def _build(warehouse: Warehouse, night: Night, events: EventsConfig) -> dict[str, int]:
-    types = sorted(events.weights)
-    return {
-        "training.users": warehouse.build("training.users"),
-        "training.items": warehouse.build("training.items", known_until=night.known_until),
-        "training.events": warehouse.build(
-            "training.events", event_types=types, event_weights=[events.weights[name] for name in types], positive_from=events.positive_from
-        ),
-    }
 
 
 def _described(table: pa.Table, attributes: list[dict[str, str]], features: Features) -> Described:

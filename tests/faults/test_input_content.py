@@ -40,6 +40,7 @@ from tasks.ingest.delivery import SourceConfig
 from tasks.ingest.volume import VolumeConfig
 from tasks.night import Night, Receipt, plain, step_records
 from tasks.prepare import FeatureConfig, SegmentConfig, prepare, training_set
+from tasks.prepare.events import build_training
 from tasks.refusals import InputRefusedError, NightHeldError
 from tasks.shop import write_delivery
 from tasks.stage import EventsConfig, Staged, stage
@@ -117,12 +118,8 @@ def judged(night: Night) -> list[tuple[str, str | None]]:
 def learned(night: Night, events: EventsConfig | None = None) -> list[dict[str, object]]:
     """Return what training reads of staging: ids, times, weights, values and likes."""
     config = events or EventsConfig()
-    types = sorted(config.weights)
     with open_warehouse(night) as warehouse:
-        warehouse.build("training.users")
-        warehouse.build("training.items", known_until=night.known_until)
-        parameters = {"event_types": types, "event_weights": [config.weights[name] for name in types]}
-        warehouse.build("training.events", positive_from=config.positive_from, **parameters)
+        build_training(warehouse, night.known_until, config)
         users = warehouse.table("training.users")["user_id"].to_pylist()
         items = warehouse.table("training.items")["item_id"].to_pylist()
         rows = warehouse.table("training.events").to_pylist()

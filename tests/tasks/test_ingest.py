@@ -252,6 +252,15 @@ def test_a_refused_delivery_leaves_no_rows_for_the_next_night(load, night, deliv
 
 
 @pytest.mark.fault("B11")
+def test_a_refused_delivery_is_read_again_under_other_settings(load, night, deliver):
+    """Columns that changed places are what a refusal tells to map: the rows loaded under the old mapping must not stand."""
+    deliver("day.csv", CSV)
+    load(kept=False)
+    as_first_read = raw_rows(night())
+    load(columns={"interactions": {"user_id": "item_id", "item_id": "user_id"}})
+    assert [row["user_id"] for row in raw_rows(night())] == [row["item_id"] for row in as_first_read]
+
+
 @pytest.mark.parametrize(
     ("ids", "expected"), [(["1", "2"], "integer"), (["007", "2"], "text"), (["+7"], "text"), (["u1", "2"], "text"), (["-0"], "text"),
                           (["-5", "0"], "integer"), (["9223372036854775808"], "text")],
