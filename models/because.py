@@ -29,7 +29,8 @@ class Because:
     def of(self, users: UserBlock, chosen: Chosen) -> NDArray[np.int32]:
         """Find the liked item that adds most to each recommended one, as the model sees it that adds most; (block, k), -1 where none does.
 
-        Where the loudest model names none, the next is asked, up to MODELS_ASKED. Sequential models are asked about the latest likes.
+        Where the loudest model names none, the next is asked, up to MODELS_ASKED. Models are asked about the latest likes where their order
+        is known: a reason that lies years back is none to the reader, and the longest histories take the longest.
         """
         because = np.full(chosen.items.shape, -1, np.int32)
         if not self.comparers:
@@ -48,11 +49,9 @@ def _answer(scorer: Scorer, users: UserBlock, items: NDArray[np.int32], asked: N
     """Let one model explain the marked places of `items`, (block, k), into `because`."""
     n_asked = asked.sum(axis=1)
     rows = np.flatnonzero(n_asked)
-    if scorer.family == "sequential":
-        in_order = users.recent[rows, 0] >= 0
-        recent = rows[in_order]
-        _explain(scorer, users.recent, (users.recent[recent] >= 0).sum(axis=1), recent, items, asked, n_asked, because)
-        rows = rows[~in_order]
+    in_order = users.recent[rows, 0] >= 0
+    recent, rows = rows[in_order], rows[~in_order]
+    _explain(scorer, users.recent, (users.recent[recent] >= 0).sum(axis=1), recent, items, asked, n_asked, because)
     _explain(scorer, users.history, np.diff(users.history.indptr)[rows], rows, items, asked, n_asked, because)
 
 
