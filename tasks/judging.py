@@ -38,7 +38,7 @@ class JudgingConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
     max_newcomers: int = Field(2000, ge=0)
     """Of these users, how many, chosen likewise, are also judged as if they had just joined: their history is hidden from the models."""
 
-    max_compared_users: int = Field(1000, ge=100)
+    max_compared_users: int = Field(500, ge=100)
     """Of these users, how many, chosen likewise, also get lists from the blends that are not published: enough to show how they differ."""
 
     max_reference_users: int = Field(2000, ge=0)

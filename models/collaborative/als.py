@@ -16,6 +16,7 @@ from models.directions import cosines
 from models.moved import moved_rows
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 from models.sizes import PER_LIKE, Needs, Sizes, vectors
+from models.sparse_product import product
 
 LAYOUTS = {
     "vectors": Layout(np.float32, ("items", "factors")),
@@ -175,7 +176,7 @@ class Als:
         A ridge regression that is solved leaves confidence - solution x right-hand side, so no pair needs to be visited again.
         """
         confidence = 1 + self.config.alpha
-        explained = confidence * np.vdot(items.astype(np.float64), by_item @ users.vectors)
+        explained = confidence * np.vdot(items.astype(np.float64), product(by_item, users.vectors))
         held_back = self._ridge.penalty(by_user) @ np.square(users.vectors, dtype=np.float64).sum(axis=1)
         return float((confidence * by_item.nnz - explained + held_back) / max(by_item.nnz, 1))
 

@@ -18,6 +18,9 @@ WIDTHS = np.unique(np.ceil(2 ** np.arange(0, 31, 0.25))).astype(np.intp)
 ENTRIES_AT_ONCE = 1 << 13
 """Padded entries of one stack: what is gathered for them is read at every step and should stay in the processor's cache."""
 
+SHORT = 32
+"""Entries up to which a regression is eliminated: its equations between entries are then fewer than the steps are worth."""
+
 PRECISION = 1e-5
 """Length of what is left to explain, beside what there was, at which a regression is solved."""
 
@@ -90,8 +93,10 @@ def _regress(stacked: NDArray[np.float32], scale: NDArray[np.float32], alpha: fl
 
     Conjugate gradients (Hestenes and Stiefel 1952): scaled as they are here, a handful of steps reach what float32 can tell, and no
     (factors, factors) matrix is ever made. Who is there already waits for the others, so that a row ends where it would end alone.
-    Rows of Z that are zero change nothing.
+    Short ones are eliminated. Rows of Z that are zero change nothing.
     """
+    if stacked.shape[1] <= SHORT:
+        return _eliminate(stacked * scale[:, None], alpha)
     turned_round = stacked.transpose(0, 2, 1)
     rest = scale * stacked.sum(axis=1)
     found, direction, left = np.zeros_like(rest), rest.copy(), _squares(rest)
@@ -109,6 +114,16 @@ def _regress(stacked: NDArray[np.float32], scale: NDArray[np.float32], alpha: fl
         direction *= np.divide(left, before, out=np.zeros_like(left), where=~waits)[:, None]
         direction += rest
     return found
+
+
+def _eliminate(stacked: NDArray[np.float32], alpha: float) -> NDArray[np.float32]:
+    """Solve the same by the push-through identity (I + alpha Z'Z)^-1 Z' = Z' (I + alpha ZZ')^-1: as many equations as entries."""
+    between = stacked @ stacked.transpose(0, 2, 1)
+    between *= alpha
+    diagonal = np.arange(stacked.shape[1])
+    between[:, diagonal, diagonal] += 1
+    shares = np.linalg.solve(between, np.ones((*stacked.shape[:2], 1), np.float32))
+    return (stacked.transpose(0, 2, 1) @ shares)[..., 0]
 
 
 def _squares(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -18,14 +18,12 @@ from models.entries import entries
 from models.moved import moved_pairs, moved_rows
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 from models.sizes import NUMBER, PER_LIKE, Needs, Sizes, vectors
+from models.sparse_product import product
 
 LAYOUTS = {"basis": Layout(np.float32, ("items", "rank")), "n_likes": Layout(np.int64, ("items",))}
 
 ROWS_AT_ONCE = 512
 """Items whose neighbours are looked for in one go, each lot on its own thread: bounds what stands in memory before the weak ones go."""
-
-LOTS = 16
-"""Parts in which the rows of a graph are multiplied with vectors, side by side."""
 
 USERS_AT_ONCE = 256
 """Users who ask the neighbours of what they like in one go, each lot on its own thread."""
@@ -38,7 +36,7 @@ SUBSPACE_ITERATIONS = 3
 class SpectralConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """How much of the interaction graph is kept, near each item and over the whole."""
 
-    neighbours: int = Field(300, ge=1)
+    neighbours: int = Field(150, ge=1)
     """Neighbours kept for each item; ties with the last one stay. It bounds memory and time on dense data and hardly touches quality."""
 
     rank: int = Field(128, ge=1)
@@ -182,17 +180,10 @@ def smoothest(graph: sp.csr_matrix, rank: int, seed: int) -> NDArray[np.float32]
     n_drawn = min(rank + SPARE_DIRECTIONS, *graph.shape)
     basis = np.random.default_rng(seed).standard_normal((graph.shape[1], n_drawn), dtype=np.float32)
     for _ in range(SUBSPACE_ITERATIONS):
-        basis = _orthonormal(_product(by_item, _product(graph, basis)))
-    strengths, turn = gram_spectrum(_product(graph, basis))
+        basis = _orthonormal(product(by_item, product(graph, basis)))
+    strengths, turn = gram_spectrum(product(graph, basis))
     kept = np.flatnonzero(_felt(strengths))[::-1][:rank]
     return basis @ turn[:, kept].astype(np.float32)
-
-
-def _product(graph: sp.csr_matrix, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Multiply a sparse graph with vectors on all threads: SciPy uses one."""
-    at_once = max(1, -(-graph.shape[0] // LOTS))
-    starts = range(0, max(1, graph.shape[0]), at_once)
-    return np.concatenate(side_by_side(lambda start: graph[start : start + at_once] @ vectors, starts))
 
 
 def _orthonormal(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
