@@ -12,7 +12,7 @@ from models.scorer import Scorer
 from tasks.blend import Blended, segment_weights, write_weights
 from tasks.earlier_models import earlier_models
 from tasks.gate import Gated
-from tasks.lasting import fingerprint, warm_nights
+from tasks.inherited import fingerprint, warm_nights
 from tasks.model_set import set_version
 from tasks.night import Night
 from tasks.prepare import Prepared, training_set
@@ -36,8 +36,10 @@ def refit(night: Night, prepared: Prepared, trained: Trained, blended: Blended, 
     known = training_set(night)
     folder = night.staging / "models" / "final"
     served, segments = Blend.from_json(blended.blend), blended.segments
-    judged = {scorer.name: scorer for scorer in load_models(night.workspace.root, trained.models) if scorer.name in served.models}
-    fitted = fit_models(night, known.training_data("everything"), prepared, config, folder, judged=judged)
+    # Held-out days take little away from models: they need not start from nothing.
+    starts = load_models(night.workspace.root, trained.models) if prepared.holdout == "days" else []
+    judged = {scorer.name: scorer for scorer in starts}
+    fitted = fit_models(night, known.training_data("everything"), prepared, config, folder, only=served.models, starts=judged)
     if gated.speaker:
         served = Models(served.models, served.families, served.segments).alone(gated.speaker)
         counts = [np.full(row.n_users, index, np.int16) for index, row in enumerate(blended.segments)]
@@ -57,7 +59,7 @@ def refit(night: Night, prepared: Prepared, trained: Trained, blended: Blended, 
         "items": file_hash(folder / "items.parquet"),
         "verdict": gated.reason,
         "learned_from": fingerprint(known, np.ones(len(known.events), np.bool_)),
-        "warm_nights": warm_nights(night) + 1 if trained.lasting else 0,
+        "warm_nights": warm_nights(night) + 1 if trained.inherited else 0,
     }
     write_bytes(folder / "card.json", (canonical_json(card) + "\n").encode())
     files = fitted.files | night.hashed(

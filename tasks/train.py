@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import BaseModel, Field, field_validator
@@ -32,7 +33,7 @@ from models.sequential.attention import Attention, AttentionConfig
 from models.sequential.next_item import NextItem, NextItemConfig
 from models.sequential.transitions import Transitions, TransitionsConfig
 from models.sizes import Sizes
-from tasks.lasting import lasting_models
+from tasks.inherited import inherited
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
 from tasks.refusals import NightHeldError
@@ -155,18 +156,21 @@ class Trained(Receipt, frozen=True):
     models: tuple[FittedModel, ...]
     missing: dict[str, str] = Field({})
 
-    lasting: tuple[str, ...] = ()
-    """Models taken over as the night before published them."""
+    inherited: tuple[str, ...] = ()
+    """Models that were taken over from the night before, or went on from there."""
 
 
 def train(night: Night, prepared: Prepared, config: TrainConfig) -> Trained:
     """Fit every model on the fit slice; what is held out stays unseen.
 
-    A model that was published after it had learned from just these events is judged as it is.
+    A model that was published after it had learned from just these events is judged as it is; from most of them, it may go on.
     """
     known = training_set(night)
+    before = inherited(night, known, SCORERS, config.cold_every)
     data, folder = known.training_data("fit"), night.staging / "models" / "fit"
-    return fit_models(night, data, prepared, config, folder, learned=lasting_models(night, known, SCORERS, config.cold_every))
+    fitted = fit_models(night, data, prepared, config, folder, learned=before.lasting, starts=before.starts)
+    names = tuple(model.name for model in fitted.models if model.name in before.lasting or model.name in before.starts)
+    return fitted.model_copy(update={"inherited": names})
 
 
 def fit_models(
@@ -176,24 +180,23 @@ def fit_models(
     config: TrainConfig,
     folder: Path,
     *,
-    judged: Mapping[str, Scorer] | None = None,
-    learned: Mapping[str, Scorer] | None = None,
+    only: Sequence[str] | None = None,
+    learned: Mapping[str, Scorer] = MappingProxyType({}),
+    starts: Mapping[str, Scorer] = MappingProxyType({}),
 ) -> Trained:
     """Fit every model that can learn from `data` and write one artifact folder each.
 
-    Once models were `judged`, only these are fitted; those that can, go on from there where the holdout is a run of days, which takes
-    little away. What is `learned` already is written as it is.
+    Once models were judged, `only` these are fitted. What is `learned` already is written as it is; models that can go on from `starts`.
 
     Raises NightHeldError where a model cannot be trained and the night may not go on without it: what was judged must be published.
     """
-    scorers = [scorer for scorer in chosen_models(config, data, prepared.n_recommendable) if judged is None or scorer.name in judged]
+    scorers = [scorer for scorer in chosen_models(config, data, prepared.n_recommendable) if only is None or scorer.name in only]
     if any(scorer.name in NETWORKS for scorer in scorers):
         configure_tensorflow(night.compute, night.seed)
     fitted, files, missing = [], [], {}
-    starts = judged if judged and prepared.holdout == "days" else {}
     for scorer in scorers:
         try:
-            if learned and scorer.name in learned:
+            if scorer.name in learned:
                 fitted.append(_written(night, learned[scorer.name], folder / scorer.name, 0.0))
             else:
                 fitted.append(_fitted(night, scorer, data, folder / scorer.name, starts.get(scorer.name)))
@@ -201,14 +204,13 @@ def fit_models(
             if not _is_failure(error):
                 raise
             why = str(error) or "not enough memory"
-            if judged is not None or config.on_model_failure == "hold" or scorer.name == POPULARITY:
-                raise _unfit(scorer.name, why, judged is None and scorer.name != POPULARITY) from error
+            if only is not None or config.on_model_failure == "hold" or scorer.name == POPULARITY:
+                raise _unfit(scorer.name, why, only is None and scorer.name != POPULARITY) from error
             log.warning("%s: could not be trained, the night goes on without it: %s", scorer.name, why)
             missing[scorer.name] = why
             continue
         files += sorted(path for path in (folder / scorer.name).rglob("*") if path.is_file())
-    lasting = tuple(model.name for model in fitted if learned and model.name in learned)
-    return Trained(files=night.hashed(*files), models=tuple(fitted), missing=missing, lasting=lasting)
+    return Trained(files=night.hashed(*files), models=tuple(fitted), missing=missing)
 
 
 def _fitted(night: Night, scorer: Scorer, data: TrainingData, target: Path, start: Scorer | None) -> FittedModel:

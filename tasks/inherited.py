@@ -1,4 +1,4 @@
-"""Models of the last published night that are what tonight's fit slice would teach: they are judged as they are, not learned again."""
+"""What tonight inherits of the models that the last night published: some are judged as they are, others go on from where they stand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from models.scorer import Lasting, Scorer
+from models.scorer import Lasting, Scorer, WarmScorer
+from tasks.champion import last_instant
 from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
 
@@ -24,24 +25,39 @@ DECIDING = ("train", "seed", "compute")
 """Settings that decide what models learn from given events."""
 
 
-def lasting_models(night: Night, known: TrainingSet, kinds: Mapping[str, type[Scorer]], cold_every: int) -> dict[str, Scorer]:
-    """Return, by name and in tonight's numbers, the published models that learned from exactly tonight's fit slice; often none.
+class Inherited(NamedTuple):
+    """Published models by name, in tonight's numbers: `lasting` ones learned from just tonight's fit slice, `starts` from most of it."""
 
-    `kinds` are the classes of the models by name. They were made by the same code, libraries and settings, and no more than `cold_every`
-    nights ago everything was learned from nothing.
+    lasting: Mapping[str, Scorer]
+    starts: Mapping[str, Scorer]
+
+
+NOTHING = Inherited({}, {})
+
+
+def inherited(night: Night, known: TrainingSet, kinds: Mapping[str, type[Scorer]], cold_every: int) -> Inherited:
+    """Return what the published models are good for tonight; often nothing. `kinds` are the classes of the models by name.
+
+    They were made by the same code, libraries and settings, have seen nothing of what is held out, and no more than `cold_every` nights
+    ago everything was learned from nothing.
     """
     card, manifest = _card(night), night.champion_manifest()
-    if card is None or manifest is None or not _made_alike(night, manifest):
-        return {}
-    if card["warm_nights"] + 1 >= cold_every or card["learned_from"] != fingerprint(known, known.fit):
-        return {}
+    if card is None or manifest is None or not _made_alike(night, manifest) or card["warm_nights"] + 1 >= cold_every:
+        return NOTHING
+    times, data_through = known.events.occurred_at, card["data_through"]
+    if times is None or data_through is None or np.any((times <= last_instant(data_through)) & ~known.fit):
+        return NOTHING
     folder = night.workspace.models / str(night.warm_from)
     then = pq.read_table(folder / "items.parquet")["item_id"]
     numbers = pc.fill_null(pc.index_in(known.items["item_id"], then), -1).to_numpy().astype(np.intp)
     found = {model["name"]: kinds[model["name"]].load(folder / model["name"]) for model in card["models"]}
-    lasting: dict[str, Scorer] = {name: scorer.renumbered(numbers) for name, scorer in found.items() if isinstance(scorer, Lasting)}
-    log.info("train: %s as published for %s, which learned from exactly these events", ", ".join(lasting), manifest["run_date"])
-    return lasting
+    moved: dict[str, Scorer] = {name: scorer.renumbered(numbers) for name, scorer in found.items() if isinstance(scorer, Lasting)}
+    if card["learned_from"] == fingerprint(known, known.fit):
+        log.info("train: %s as published for %s, which learned from exactly these events", ", ".join(moved), manifest["run_date"])
+        return Inherited(moved, {})
+    starts = {name: scorer for name, scorer in moved.items() if isinstance(scorer, WarmScorer)}
+    log.info("train: %s go on from those published for %s", ", ".join(starts) or "no models", manifest["run_date"])
+    return Inherited({}, starts)
 
 
 def warm_nights(night: Night) -> int:

@@ -1,4 +1,4 @@
-"""Claims about `tasks.lasting`: which nights judge the models that the night before published, and which learn everything anew."""
+"""Claims about `tasks.inherited`: which nights judge the models that the night before published, and which learn everything anew."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tasks.lasting import fingerprint
+from tasks.inherited import fingerprint
 from tasks.workspace import Workspace
 from tests.conftest import Deliver, Run
 from tests.models.test_holdout import table
@@ -95,19 +95,36 @@ def test_a_catalogue_that_grows_or_shrinks_in_front_changes_numbers_not_models(p
 @pytest.mark.parametrize(
     "change",
     [
-        lambda _, deliver: deliver("late.csv", f"user_id,item_id,occurred_at\n1,3,{FIRST - timedelta(days=2)}T03:00:00Z\n"),
         lambda shop, _: (shop.root / "nightly.toml").write_text(SETTINGS.replace("embedding_size = 4", "embedding_size = 5")),
         lambda shop, _: (shop.root / "nightly.toml").write_text(SETTINGS.replace("[train]", "[train]\ncold_every = 1", 1)),
         lambda shop, _: shutil.rmtree(shop.models),
         lambda shop, _: next(shop.models.glob("*/als/items.npz")).write_bytes(b"flipped"),
     ],
-    ids=["a late event", "another setting", "a cold night is due", "models gone", "models damaged"],
+    ids=["another setting", "a cold night is due", "models gone", "models damaged"],
 )
 def test_everything_is_learned_anew_where_the_models_would_not_be_the_same(published, run, deliver, caplog, change):
     """Neither events, settings nor bytes that differ are overlooked: then nothing is taken over."""
     change(published, deliver)
     assert run(published, SECOND).ending == "published"
     assert "as published" not in caplog.text
+    assert card(published)["warm_nights"] == 0
+
+
+def test_a_late_event_is_learned_on_top(published, run, deliver, caplog):
+    """Models that can, go on from those of the night before; those in closed form are made anew."""
+    deliver("late.csv", f"user_id,item_id,occurred_at\n1,3,{FIRST - timedelta(days=2)}T03:00:00Z\n")
+    assert run(published, SECOND).ending == "published"
+    assert "train: als go on from those published for 2026-01-11" in caplog.text
+    assert card(published)["warm_nights"] == 1
+
+
+def test_models_that_have_seen_what_is_held_out_are_never_judged(published, run, caplog):
+    """Too few users on the new day: the day before, which the published models know, is held out too, and everything is learned anew."""
+    waiting = published.inbox("interactions") / "second.csv"
+    waiting.write_text("".join(waiting.read_text().splitlines(keepends=True)[:6]))
+    assert run(published, SECOND).ending == "published"
+    assert "as published" not in caplog.text
+    assert "go on from" not in caplog.text
     assert card(published)["warm_nights"] == 0
 
 
