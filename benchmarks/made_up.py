@@ -38,8 +38,8 @@ class MadeUp:
 
 
 def large_shop(n_pairs: int, n_users: int, n_items: int) -> SparseWorldConfig:
-    """Describe a shop with a hundred narrow tastes, in which everybody who buys has bought some things."""
-    return SparseWorldConfig(n_users=n_users, n_items=n_items, n_pairs=n_pairs, n_topics=100, n_places=20, fewest=20)
+    """Describe a shop with a hundred narrow tastes, in which everybody who buys has bought some things; a day is a hundredth of its log."""
+    return SparseWorldConfig(n_users=n_users, n_items=n_items, n_pairs=n_pairs, n_topics=100, n_places=20, fewest=20, days=90)
 
 
 def made_up(config: SparseWorldConfig, folder: Path) -> MadeUp:
@@ -49,7 +49,7 @@ def made_up(config: SparseWorldConfig, folder: Path) -> MadeUp:
     """
     if config.n_pairs > config.n_users * config.n_items // 4:
         raise ValueError(f"expected at most a quarter of {config.n_users:,} x {config.n_items:,} pairs; found {config.n_pairs:,}")
-    sizes = f"{config.n_pairs}-pairs-{config.n_users}-users-{config.n_items}-items"
+    sizes = f"{config.n_pairs}-pairs-{config.n_users}-users-{config.n_items}-items-{config.days}-days"
     files = MadeUp(folder / f"{sizes}.interactions.parquet", folder / f"{sizes}.items.parquet")
     if not (files.interactions.is_file() and files.items.is_file()):
         folder.mkdir(parents=True, exist_ok=True)

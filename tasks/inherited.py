@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from models.scorer import Lasting, Scorer, WarmScorer
+from models.abilities import Lasting, WarmScorer
+from models.scorer import Scorer
 from tasks.champion import last_instant
 from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, field_validator
 from scipy.linalg import LinAlgError
 
+from models.abilities import Predictor, WarmScorer
 from models.collaborative.als import Als, AlsConfig
 from models.collaborative.bpr import Bpr, BprConfig
 from models.collaborative.ease import Ease, EaseConfig
@@ -28,7 +29,7 @@ from models.knowledge.nearby import Nearby, NearbyConfig
 from models.knowledge.popularity import Popularity, PopularityConfig
 from models.knowledge.rules import Rules, RulesConfig
 from models.knowledge.trending import Trending, TrendingConfig
-from models.scorer import Predictor, Scorer, TrainingData, WarmScorer
+from models.scorer import Scorer, TrainingData
 from models.sequential.attention import Attention, AttentionConfig
 from models.sequential.next_item import NextItem, NextItemConfig
 from models.sequential.transitions import Transitions, TransitionsConfig

@@ -31,8 +31,8 @@ USERS_AT_ONCE = 256
 PER_STEP = 40
 """Bytes of a step from one like to another while it is counted."""
 
-IN_FLIGHT = 8
-"""Lots that are counted or wait to be put together, at most."""
+AT_ONCE = 2
+"""Lots that are counted at once."""
 
 
 class TransitionsConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
@@ -138,7 +138,8 @@ class Transitions:
         followed = sizes.n_users * (reach * length - reach * (reach + 1) // 2)
         met = distinct_pairs(sizes.n_liked_items, followed)
         kept = 2 * NUMBER * min(met, sizes.n_liked_items * self.config.successors)
-        return Needs(2 * kept + IN_FLIGHT * PER_STEP * 2 * self.config.window * LIKES_AT_ONCE + 2 * PER_LIKE * sizes.n_events, kept)
+        counted = AT_ONCE * PER_STEP * 2 * self.config.window * min(LIKES_AT_ONCE, sizes.n_events)
+        return Needs(2 * kept + counted + 2 * PER_LIKE * sizes.n_events, kept)
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: a closed form has no epochs."""

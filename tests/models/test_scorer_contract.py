@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from models.abilities import Lasting, WarmScorer
 from models.artifact import ArtifactError, folder_hash, write_config
 from models.collaborative.ease import EaseConfig
 from models.moved import moved_rows
-from models.scorer import FAMILIES, Described, Lasting, Scorer, TrainingData, UserBlock, WarmScorer
+from models.scorer import FAMILIES, Described, Scorer, TrainingData, UserBlock
 from tests.models.scorers import LASTING, ORDERLESS, SCORERS, WARM
 from tests.worlds import Checkerboard, Newcomers, World
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,9 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from flows.attempt import Options
+from flows.nightly import run_night
+from flows.settings import load_settings
 from tasks.inherited import fingerprint
-from tasks.workspace import Workspace
-from tests.conftest import Deliver, Run
+from tasks.workspace import Source, Workspace
 from tests.models.test_holdout import table
 from tests.oracles import Event
 
@@ -49,21 +53,34 @@ def days(first: date, last: date) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.fixture
-def shop(workspace: Workspace, deliver: Deliver) -> Workspace:
-    """Return a workspace in which ten days wait to be taken in, to be judged by the last one."""
-    (workspace.root / "nightly.toml").write_text(SETTINGS)
-    deliver("before.csv", days(FIRST - timedelta(days=9), FIRST))
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Publish a night of ten days, judged by the last one, once for all tests; nobody may change it."""
+    workspace = Workspace(tmp_path_factory.mktemp("first") / "shop")
+    workspace.create(SETTINGS)
+    (workspace.inbox("interactions") / "before.csv").write_text(days(FIRST - timedelta(days=9), FIRST))
+    ending = run_night(workspace.root, FIRST, load_settings(workspace.root), Options())
+    assert ending.ending == "published", ending.reason
     return workspace
 
 
 @pytest.fixture
-def published(shop: Workspace, deliver: Deliver, run: Run, caplog: pytest.LogCaptureFixture) -> Workspace:
-    """Return the same workspace after its first night, with the next day waiting."""
+def published(first_night: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Workspace:
+    """Return a copy of the workspace after its first night, with the next day waiting."""
     caplog.set_level(logging.INFO)
-    assert run(shop, FIRST).ending == "published"
-    deliver("second.csv", days(SECOND, SECOND))
-    return shop
+    copy = Workspace(shutil.copytree(first_night.root, tmp_path / "copy"))
+    (copy.inbox("interactions") / "second.csv").write_text(days(SECOND, SECOND))
+    return copy
+
+
+@pytest.fixture
+def deliver(published: Workspace) -> Callable[[str, str, Source], None]:
+    """Return a writer of inbox files: their name, their content and, unless they are interactions, their source."""
+
+    def write(name: str, content: str, source: Source = "interactions") -> None:
+        (published.inbox(source) / name).write_text(content)
+
+    return write
 
 
 def card(workspace: Workspace) -> dict[str, Any]:
