@@ -11,9 +11,14 @@ from models.compute import side_by_side
 LOTS = 16
 """Parts in which the rows of a matrix are multiplied."""
 
+FEW = 1 << 22
+"""Multiplications that are done before threads are ready to share them."""
+
 
 def product(matrix: sp.csr_matrix, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Multiply (rows, columns) with (columns, width); the bytes are those of a single product."""
-    at_once = max(1, -(-matrix.shape[0] // LOTS))
-    starts = range(0, max(1, matrix.shape[0]), at_once)
+    if matrix.nnz * vectors.shape[1] <= FEW:
+        return matrix @ vectors
+    at_once = -(-matrix.shape[0] // LOTS)
+    starts = range(0, matrix.shape[0], at_once)
     return np.concatenate(side_by_side(lambda start: matrix[start : start + at_once] @ vectors, starts))

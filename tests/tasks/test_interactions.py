@@ -142,10 +142,23 @@ def evenings(draw: st.DrawFn) -> list[Evening]:
     return nights
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(life=evenings())
 def test_a_warehouse_that_lived_through_all_nights_holds_what_a_new_one_would(life):
     """Copies, corrections, late events, refused deliveries, dates made again, clocks set back: row for row the same as from the start."""
+    live_through(life)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@given(life=evenings())
+def test_so_it_does_after_many_lives(life):
+    """The same for lives drawn anew each time."""
+    live_through(life)
+
+
+def live_through(life):
+    """Hold one warehouse that lives through all nights of a life against one that judges everything anew in each of them."""
     with TemporaryDirectory() as folder, ExitStack() as stack:
         lived, renewed = (stack.enter_context(warehouse_of(Path(folder) / name)) for name in ("lived", "renewed"))
         for evening in life:
