@@ -46,10 +46,6 @@ class BlockScores:
     user_speaks: NDArray[np.bool_]
     item_speaks: NDArray[np.bool_]
 
-    def of(self, users: NDArray[np.intp]) -> BlockScores:
-        """Return what is said to some users of the block."""
-        return BlockScores(self.z[:, users], self.deviation[:, users], self.user_speaks[:, users], self.item_speaks)
-
     def speaks(self, model: int) -> NDArray[np.bool_]:
         """Mark of which items a model speaks to which users; (block, items)."""
         return self.user_speaks[model][:, None] & self.item_speaks[model]

@@ -10,7 +10,6 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.blend import Blend
-from models.block_scores import BlockScores
 from models.chosen import allowed_items
 from models.metrics import Metric, ranking_metrics
 from models.scorer import Scorer
@@ -59,6 +58,14 @@ class Rankings:
             for name, parts in theirs.items():
                 ours.setdefault(name, []).extend(parts)  # type: ignore[arg-type]
 
+    def put_back(self, order: NDArray[np.intp]) -> None:
+        """Bring the lists of users who were ranked in another order, (users,), back into their own."""
+        back = np.argsort(order)
+        for ranked in (self.lists, self.fresh):
+            for name, parts in ranked.items():
+                ranked[name] = [np.concatenate(parts)[back]]
+        self.constant = {name: [np.concatenate(parts)[back]] for name, parts in self.constant.items()}
+
     def per_user(self, targets: sp.csr_matrix, ks: Sequence[int]) -> PerUser:
         """Measure every ranking on every user; targets (users, items)."""
         ranked = {name: np.concatenate(parts) for name, parts in self.lists.items()}
@@ -75,44 +82,33 @@ def rank(
     rankings, may_be_served = Rankings(), {BLEND, *(scorer.name for scorer in judge.scorers)}
     half_of = np.zeros(judge.audience.data.interactions.n_users, np.int8)
     half_of[users] = half
+    # A lot is of one half and so judged by one blend: a lot of both would have to be taken apart, score by score.
+    order = np.argsort(half, kind="stable")
+    lots = [lot for some in np.split(users[order], [np.count_nonzero(half == 0)]) for lot in even_lots(some, judge.at_once)]
 
     def ranked(said: ScoredBlock) -> Rankings:
         lot = Rankings()
         segment, allowed = said.people.segment, said.allowed
         fresh = None if seen_then is None else allowed & allowed_items(seen_then[said.users], judge.audience.recommendable)
-        for name, scores in _scored(judge, said, half_of[said.users], segment):
+        for name, scores in _scored(judge, said, int(half_of[said.users[0]]), segment):
             items, best = top_k(np.where(allowed, scores, np.float32(-np.inf)), judge.k)
             lot.lists[name], lot.constant[name] = [items], [_constant(items, best)]
             if fresh is not None and name in may_be_served:
                 lot.fresh[name] = [top_k(np.where(fresh, scores, np.float32(-np.inf)), judge.k)[0]]
         return lot
 
-    lots = even_lots(users, judge.at_once)
     for lot in scored_blocks(judge.audience, judge.scorers, lots, ranked, newcomers=newcomers, room=judge.room):
         rankings.join(lot)
+    rankings.put_back(order)
     return rankings
 
 
-def _scored(
-    judge: Judge, said: ScoredBlock, half: NDArray[np.int8], segment: NDArray[np.int16]
-) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def _scored(judge: Judge, said: ScoredBlock, half: int, segment: NDArray[np.int16]) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield every ranking's name and its scores of a block, one at a time; (block, items), -inf where nothing is said."""
     for name, blends in judge.blends.items():
-        yield name, _judged(blends, half, said.scores, segment, said.allowed)
+        yield name, blends[half].scores(blends[half].heard(said.scores, said.allowed), segment)
     for place, scorer in enumerate(judge.scorers if judge.singly else ()):
         yield scorer.name, np.where(said.scores.speaks(place), said.scores.z[place], np.float32(-np.inf))
-
-
-def _judged(
-    blends: Sequence[Blend], half: NDArray[np.int8], block: BlockScores, segment: NDArray[np.int16], allowed: NDArray[np.bool_]
-) -> NDArray[np.float32]:
-    """Score each user with the blend that judges their half; (block, items)."""
-    scores = np.empty(block.z.shape[1:], np.float32)
-    for number, blend in enumerate(blends):
-        users = np.flatnonzero(half == number)
-        part = block.of(users)
-        scores[users] = blend.scores(blend.heard(part, allowed[users]), segment[users])
-    return scores
 
 
 def _constant(items: NDArray[np.int32], best: NDArray[np.float32]) -> NDArray[np.bool_]:

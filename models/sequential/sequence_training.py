@@ -75,8 +75,9 @@ def train(
 
 def epoch_batches(sequences: Sequences, length: int, config: TrainingConfig, rng: np.random.Generator) -> list[NDArray[np.int32]]:
     """Cut the sequences anew into batches, as many of them as an epoch may have; empty stretches fill the last one."""
-    stretches = sequences.stretches(length, config.ahead, rng)
-    n_batches = min(-(-len(stretches) // config.batch_size), max(1, config.max_steps // config.epochs))
+    most = max(1, config.max_steps // config.epochs)
+    stretches = sequences.stretches(length, config.ahead, rng, at_most=most * config.batch_size)
+    n_batches = min(-(-len(stretches) // config.batch_size), most)
     missing = max(0, n_batches * config.batch_size - len(stretches))
     filled = np.pad(stretches, ((0, missing), (0, 0)), constant_values=sequences.n_items)
     return np.split(filled[: n_batches * config.batch_size], n_batches)

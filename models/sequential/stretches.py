@@ -42,18 +42,18 @@ class Sequences:
         """Count how often each item stands in a sequence; (items,)."""
         return np.bincount(self.item, minlength=self.n_items).astype(np.int64)
 
-    def stretches(self, length: int, ahead: int, rng: np.random.Generator) -> NDArray[np.int32]:
+    def stretches(self, length: int, ahead: int, rng: np.random.Generator, at_most: int | None = None) -> NDArray[np.int32]:
         """Cut every sequence into stretches of `length` likes, each with the `ahead` likes that follow; (stretches, length + ahead).
 
         Each like is among the first `length` of exactly one stretch, and where in its sequence the first cut falls is drawn anew. What
-        lies before or behind a sequence is `n_items`. The stretches come in random order.
+        lies before or behind a sequence is `n_items`. The stretches come in random order, the first `at_most` of it.
         """
         shift = rng.integers(0, length, len(self.n_likes))
         n_pieces = (self.n_likes + shift - 1) // length + 1
         owner = np.repeat(np.arange(len(self.n_likes)), n_pieces)
-        piece = place_in_row(n_pieces)
+        chosen = rng.permutation(len(owner))[:at_most]
+        owner, piece = owner[chosen], place_in_row(n_pieces)[chosen]
         place = (piece * length - shift[owner])[:, None] + np.arange(length + ahead)
         inside = (place >= 0) & (place < self.n_likes[owner, None])
         taken = np.where(inside, self.start[owner, None] + place, 0)
-        stretches = np.where(inside, self.item[taken], np.int32(self.n_items)).astype(np.int32)
-        return stretches[rng.permutation(len(stretches))]
+        return np.where(inside, self.item[taken], np.int32(self.n_items)).astype(np.int32)

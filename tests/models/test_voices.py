@@ -111,7 +111,8 @@ def test_contributions_add_up_to_the_score_in_every_voice(scale: Scale, share: f
 @pytest.mark.parametrize("scale", ["probability", "log_probability", "reciprocal_rank"])
 def test_nobodys_terms_depend_on_who_else_is_in_the_block(scale: Scale):
     block, voice = two_models(), Voice(scale, (0.7, 1.3) if "probability" in scale else None)
-    alone = voice.of(block.of(np.array([4])), EVERYTHING[:1]).z[:, 0]
+    said_to_one = BlockScores(block.z[:, 4:5], block.deviation[:, 4:5], block.user_speaks[:, 4:5], block.item_speaks)
+    alone = voice.of(said_to_one, EVERYTHING[:1]).z[:, 0]
     np.testing.assert_array_equal(alone, voice.of(block, EVERYTHING).z[:, 4])
 
 
