@@ -16,7 +16,7 @@ from tasks.check import check
 from tasks.course import last_sizes
 from tasks.evaluate import Evaluated, evaluate
 from tasks.gate import Gated, gate
-from tasks.ingest import Delivered, ingest, keep
+from tasks.ingest import Delivered, Kept, ingest, keep
 from tasks.needs import Plans, require_room
 from tasks.night import Night, Runner, plain
 from tasks.prepare import Prepared, prepare
@@ -79,14 +79,19 @@ def plans(settings: Settings) -> Plans:
 def take_in(at: Night, settings: Settings, options: Options, step: Runner) -> tuple[Delivered, Prepared]:
     """Take in what was delivered, prove it fit, and bring everything known into the form models learn from."""
     with sharing_warehouse():
-        delivered = step(ingest, at, settings.source, settings.volume, options.allow_volume, settings.warehouse)
-        staged = step(stage, at, delivered, settings.source, settings.events, settings.warehouse)
-        validated = step(validate, at, delivered, staged, settings.validation, settings.warehouse)
-        kept = step(keep, at, delivered, validated, settings.warehouse)
+        delivered, kept = accept(at, settings, options, step)
         prepared = step(
             prepare, at, delivered, kept, settings.events, settings.holdout, settings.segments, settings.features, settings.warehouse
         )
     return delivered, prepared
+
+
+def accept(at: Night, settings: Settings, options: Options, step: Runner) -> tuple[Delivered, Kept]:
+    """Take in what was delivered and bring it into raw/ once it is found fit."""
+    delivered = step(ingest, at, settings.source, settings.volume, options.allow_volume, settings.warehouse)
+    staged = step(stage, at, delivered, settings.source, settings.events, settings.warehouse)
+    validated = step(validate, at, delivered, staged, settings.validation, settings.warehouse)
+    return delivered, step(keep, at, delivered, validated, settings.warehouse)
 
 
 def run_night(root: Path, run_date: date | None, settings: Settings, options: Options, runner: Runner = plain, command: str = "") -> Ending:

@@ -6,19 +6,16 @@ from datetime import date
 from pathlib import Path
 
 from flows.attempt import Ending, Options, attempted
+from flows.nightly import accept
 from flows.settings import Settings
-from tasks.ingest import ingest, keep
 from tasks.night import Night, Runner, plain
-from tasks.stage import stage
-from tasks.validate import validate
+from tasks.warehouse import sharing_warehouse
 
 
 def refresh(at: Night, settings: Settings, options: Options, step: Runner) -> None:
     """Bring new deliveries into raw/ once they are found fit."""
-    delivered = step(ingest, at, settings.source, settings.volume, options.allow_volume, settings.warehouse)
-    staged = step(stage, at, delivered, settings.source, settings.events, settings.warehouse)
-    validated = step(validate, at, delivered, staged, settings.validation, settings.warehouse)
-    step(keep, at, delivered, validated, settings.warehouse)
+    with sharing_warehouse():
+        accept(at, settings, options, step)
 
 
 def run_refresh(

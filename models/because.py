@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.chosen import Chosen
+from models.ragged import padded_places
 from models.scorer import Scorer, UserBlock
 
 MODELS_ASKED = 2
@@ -102,6 +103,5 @@ def _padded(past: NDArray[np.int32] | sp.csr_matrix, users: NDArray[np.intp], wi
     """Return the items of users' pasts, -1 behind the last; (users, width)."""
     if not isinstance(past, sp.csr_matrix):
         return past[users, :width]
-    start, stop = past.indptr[users], past.indptr[users + 1]
-    place = start[:, None] + np.arange(width)
-    return np.where(place < stop[:, None], past.indices[np.minimum(place, past.nnz - 1)], -1).astype(np.int32)
+    place, present = padded_places(past.indptr, users, width)
+    return np.where(present, past.indices[place], -1).astype(np.int32)

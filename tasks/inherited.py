@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from models.abilities import Lasting, WarmScorer
 from models.scorer import Scorer
 from tasks.champion import last_instant
+from tasks.item_numbers import numbers_then
 from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
 
@@ -49,16 +49,18 @@ def inherited(night: Night, known: TrainingSet, kinds: Mapping[str, type[Scorer]
     if times is None or data_through is None or np.any((times <= last_instant(data_through)) & ~known.fit):
         return NOTHING
     folder = night.workspace.models / str(night.warm_from)
-    then = pq.read_table(folder / "items.parquet")["item_id"]
-    numbers = pc.fill_null(pc.index_in(known.items["item_id"], then), -1).to_numpy().astype(np.intp)
-    found = {model["name"]: kinds[model["name"]].load(folder / model["name"]) for model in card["models"]}
-    moved: dict[str, Scorer] = {name: scorer.renumbered(numbers) for name, scorer in found.items() if isinstance(scorer, Lasting)}
-    if card["learned_from"] == fingerprint(known, known.fit):
-        log.info("train: %s as published for %s, which learned from exactly these events", ", ".join(moved), manifest["run_date"])
-        return Inherited(moved, {})
-    starts = {name: scorer for name, scorer in moved.items() if isinstance(scorer, WarmScorer)}
-    log.info("train: %s go on from those published for %s", ", ".join(starts) or "no models", manifest["run_date"])
-    return Inherited({}, starts)
+    numbers = numbers_then(folder, known.items["item_id"])
+    same = card["learned_from"] == fingerprint(known, known.fit)
+    found: dict[str, Scorer] = {}
+    for name in (model["name"] for model in card["models"]):
+        kind = kinds[name]
+        if issubclass(kind, Lasting) and (same or issubclass(kind, WarmScorer)):
+            found[name] = kind.load(folder / name).renumbered(numbers)
+    if same:
+        log.info("train: %s as published for %s, which learned from exactly these events", ", ".join(found), manifest["run_date"])
+        return Inherited(found, {})
+    log.info("train: %s go on from those published for %s", ", ".join(found) or "no models", manifest["run_date"])
+    return Inherited({}, found)
 
 
 def warm_nights(night: Night) -> int:

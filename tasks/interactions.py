@@ -11,9 +11,10 @@ from datetime import date, datetime
 from typing import Any
 
 import duckdb
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 import sql
+from tasks.basis import basis_in, forget, remember
 from tasks.storage import canonical_json, text_hash
 from tasks.warehouse import Warehouse
 
@@ -53,7 +54,7 @@ class Basis(BaseModel, frozen=True, extra="forbid"):
 
 def judged_build(warehouse: Warehouse) -> int:
     """Return the build in which staging.judged_interactions and staging.interactions changed last."""
-    basis = _basis(warehouse)
+    basis = basis_in(warehouse, BASIS, Basis)
     if basis is None:
         raise RuntimeError(f"{BASIS} is missing, although interactions were judged")
     return basis.build
@@ -79,9 +80,9 @@ def judge_interactions(
     """
     before = _standing(warehouse, tonight, new, future_after)
     build = tonight.model_copy(update={"build": before.build + 1}) if before else tonight
-    _forget(warehouse)
+    forget(warehouse, BASIS)
     if before is None:
-        warehouse.execute("drop table if exists training.basis")  # it counts on from the builds that end here
+        forget(warehouse, "training.basis")  # it counts on from the builds that end here
         warehouse.start("staging.judged_interactions", "empty.judged_interactions")
         warehouse.start("staging.interactions", "empty.interactions")
     _release(warehouse, build)
@@ -103,37 +104,19 @@ def judge_interactions(
             "where interactions.user_id = full_days.user_id and interactions.occurred_at::date = full_days.day"
         )
     relations["staging.interactions"] = warehouse.extend("staging.interactions", **limit)
-    _remember(warehouse, build)
+    remember(warehouse, BASIS, build)
     return {**relations, BASIS: 1}
 
 
 def _standing(warehouse: Warehouse, tonight: Basis, new: Sequence[str], future_after: datetime) -> Basis | None:
     """Return what was judged before and stands tonight; None where everything has to be judged anew."""
-    before = _basis(warehouse)
+    before = basis_in(warehouse, BASIS, Basis)
     if before is None or not before.stands_in(tonight):
         return None
     if any(sha256 in new for sha256, _ in before.deliveries):
         return None
     changed = warehouse.rows("checks.believed_otherwise", future_after=future_after)[0]["n_rows"]
     return None if changed else before
-
-
-def _basis(warehouse: Warehouse) -> Basis | None:
-    if not warehouse.has(BASIS):
-        return None
-    try:
-        return Basis.model_validate_json(warehouse.table(BASIS)["content"][0].as_py())
-    except ValidationError:  # written by another version of this program
-        return None
-
-
-def _forget(warehouse: Warehouse) -> None:
-    warehouse.execute(f"drop table if exists {BASIS}")
-
-
-def _remember(warehouse: Warehouse, basis: Basis) -> None:
-    warehouse.execute(f"create table {BASIS} as select $content as content", {"content": basis.model_dump_json()})
-    warehouse.stamp(BASIS)
 
 
 def _release(warehouse: Warehouse, build: Basis) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from models.abilities import WarmScorer
 from models.blend import Blend
 from models.blend_training import Models
 from models.scorer import Scorer
@@ -18,7 +19,7 @@ from tasks.night import Night
 from tasks.prepare import Prepared, training_set
 from tasks.prepare.training_set import TrainingSet
 from tasks.storage import canonical_json, file_hash, write_bytes
-from tasks.train import TrainConfig, Trained, fit_models, load_models
+from tasks.train import SCORERS, TrainConfig, Trained, fit_models, load_models
 
 
 class Refitted(Trained, frozen=True):
@@ -36,9 +37,9 @@ def refit(night: Night, prepared: Prepared, trained: Trained, blended: Blended, 
     known = training_set(night)
     folder = night.staging / "models" / "final"
     served, segments = Blend.from_json(blended.blend), blended.segments
-    # Held-out days take little away from models: they need not start from nothing.
-    starts = load_models(night.workspace.root, trained.models) if prepared.holdout == "days" else []
-    judged = {scorer.name: scorer for scorer in starts}
+    # Held-out days take little away from models: those that can need not start from nothing.
+    warm = [model for model in trained.models if prepared.holdout == "days" and issubclass(SCORERS[model.name], WarmScorer)]
+    judged = {scorer.name: scorer for scorer in load_models(night.workspace.root, warm)}
     fitted = fit_models(night, known.training_data("everything"), prepared, config, folder, only=served.models, starts=judged)
     if gated.speaker:
         served = Models(served.models, served.families, served.segments).alone(gated.speaker)

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from models.collaborative.gram import gram_spectrum
 from models.compute import side_by_side
-
-WIDTHS = np.unique(np.ceil(2 ** np.arange(0, 31, 0.25))).astype(np.intp)
-"""Rows are padded to these numbers of entries, at most a fifth more than they have, so that rows of similar length stack."""
+from models.ragged import WIDTHS, padded_places
 
 ENTRIES_AT_ONCE = 1 << 13
 """Padded entries of one stack: what is gathered for them is read at every step and should stay in the processor's cache."""
@@ -68,9 +66,8 @@ def solve(pairs: sp.csr_matrix, known: Factors, ridge: Ridge) -> NDArray[np.floa
     solved = np.zeros((len(n_pairs), n_factors), np.float32)
 
     def solve_stack(rows: NDArray[np.intp]) -> None:
-        entry = np.arange(widths[rows[0]])
-        place = np.minimum(pairs.indptr[rows][:, None] + entry, pairs.nnz - 1)
-        columns = np.where(entry < n_pairs[rows][:, None], pairs.indices[place], n_columns)
+        place, present = padded_places(pairs.indptr, rows, widths[rows[0]])
+        columns = np.where(present, pairs.indices[place], n_columns)
         # In the eigenbasis the Gram matrix of all columns plus the penalty is diagonal: dividing by its root leaves the identity.
         scale = (1 / np.sqrt(known.spectrum + penalty[rows][:, None])).astype(np.float32)
         solved[rows] = (1 + ridge.alpha) * scale * _regress(vectors[columns], scale, ridge.alpha)

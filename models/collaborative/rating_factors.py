@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.collaborative.rating_head import FLOOR, Head, output, slope
 from models.compute import side_by_side
+from models.ragged import WIDTHS, padded_places
 
 STEEPEST: dict[Head, float] = {"linear": 1.0, "sigmoid": 0.25, "tanh": 1.0}
 
@@ -19,9 +20,6 @@ STEPS: dict[Head, int] = {"linear": 1, "sigmoid": 12, "tanh": 12}
 
 ENTRIES_AT_ONCE = 1 << 13
 """Padded ratings of users described together: what is gathered for them should stay in the processor's cache."""
-
-WIDTHS = np.unique(np.ceil(2 ** np.arange(0, 31, 0.25))).astype(np.intp)
-"""Users are padded to these numbers of ratings, at most a fifth more than they have, so that users with about as many stack."""
 
 
 class RatingFactors(NamedTuple):
@@ -58,9 +56,7 @@ class RatingFactors(NamedTuple):
         known = np.append(self.bias + np.float32(self.overall), np.float32(0))
 
         def describe_stack(rows: NDArray[np.intp]) -> None:
-            entry = np.arange(WIDTHS[np.searchsorted(WIDTHS, lengths[rows].max())])
-            place = np.minimum(targets.indptr[rows][:, None] + entry, targets.nnz - 1)
-            present = entry < lengths[rows][:, None]
+            place, present = padded_places(targets.indptr, rows, WIDTHS[np.searchsorted(WIDTHS, lengths[rows].max())])
             columns = np.where(present, targets.indices[place], len(self.bias))
             target, weight = np.where(present, targets.data[place], 0), present.astype(np.float32)
             if len(untouched):

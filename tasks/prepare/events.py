@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 import sql
+from tasks.basis import basis_in, forget, remember
 from tasks.interactions import judged_build
 from tasks.stage import EventsConfig
 from tasks.storage import canonical_json, text_hash
@@ -43,7 +44,7 @@ def build_training(warehouse: Warehouse, known_until: Any, config: EventsConfig)
     )
     before = _standing(warehouse, tonight)
     ids_before = _ids(warehouse) if before else None
-    warehouse.execute(f"drop table if exists {BASIS}")
+    forget(warehouse, BASIS)
     relations = {
         "training.users": warehouse.build("training.users"),
         "training.items": warehouse.build("training.items", known_until=known_until),
@@ -53,8 +54,7 @@ def build_training(warehouse: Warehouse, known_until: Any, config: EventsConfig)
         relations["training.events"] = warehouse.build("training.events", **rules)
     else:
         relations["training.events"] = _bring_up_to_date(warehouse, before.build, ids_before, rules)
-    warehouse.execute(f"create table {BASIS} as select $content as content", {"content": tonight.model_dump_json()})
-    warehouse.stamp(BASIS)
+    remember(warehouse, BASIS, tonight)
     return {**relations, BASIS: 1}
 
 
@@ -104,10 +104,5 @@ def _ids(warehouse: Warehouse) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
 
 def _standing(warehouse: Warehouse, tonight: EventsBasis) -> EventsBasis | None:
     """Return what the events in the warehouse were built from, where what is added to it makes tonight's."""
-    if not warehouse.has(BASIS):
-        return None
-    try:
-        before = EventsBasis.model_validate_json(warehouse.table(BASIS)["content"][0].as_py())
-    except ValidationError:  # written by another version of this program
-        return None
-    return before if before.rules == tonight.rules and before.build <= tonight.build else None
+    before = basis_in(warehouse, BASIS, EventsBasis)
+    return before if before and before.rules == tonight.rules and before.build <= tonight.build else None

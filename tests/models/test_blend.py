@@ -71,7 +71,7 @@ def test_the_order_of_models_decides_nothing():
 def test_nobodys_scores_depend_on_who_else_is_in_the_block():
     scored, weights = block(), blend(0.5, 0.3, 0.2)
     segment = np.array([0, 1, 0, 1, 0, 1], np.int16)
-    alone = scored.of(np.array([4]))
+    alone = BlockScores(scored.z[:, 4:5], scored.deviation[:, 4:5], scored.user_speaks[:, 4:5], scored.item_speaks)
     np.testing.assert_allclose(weights.scores(alone, segment[4:5])[0], weights.scores(scored, segment)[4], rtol=1e-6)
 
 

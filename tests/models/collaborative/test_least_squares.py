@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.collaborative import least_squares
-from models.collaborative.least_squares import WIDTHS, Ridge, solve, turned
+from models.collaborative.least_squares import Ridge, solve, turned
+from models.ragged import WIDTHS
 
 
 def plain_solve(pairs: NDArray[np.bool_], vectors: NDArray[np.float64], ridge: Ridge) -> NDArray[np.float64]:
