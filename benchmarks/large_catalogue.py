@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from benchmarks.one_product import Given, numbered
 from benchmarks.sparse_world import SparseWorldConfig, sparse_world
 from models.blend import Blend
+from models.block_scores import Panel
 from models.cells import cells_of_catalogue
+from models.chosen import best_of
 from models.collaborative.als import Als, AlsConfig
 from models.compute import ComputeConfig, limited_threads
 from models.fused_blend import FusedBlend
@@ -51,8 +53,8 @@ def seconds_of(ranker: FusedBlend, seen: sp.csr_matrix, k: int) -> tuple[NDArray
     """Rank for everybody in `seen`, in blocks as a night would; return the lists and the processor seconds for a user."""
     at_once, started = ranker.users_at_once(1 << 27), time.process_time()
     lists = [
-        ranker.best(numbered(np.arange(start, min(start + at_once, seen.shape[0])), seen.shape[1]), seen[start : start + at_once], k).items
-        for start in range(0, seen.shape[0], at_once)
+        best_of(ranker, numbered(rows, seen.shape[1]), seen[rows[0] : rows[-1] + 1], k).items
+        for rows in np.split(np.arange(seen.shape[0]), range(at_once, seen.shape[0], at_once))
     ]
     return np.concatenate(lists), (time.process_time() - started) / seen.shape[0]
 
@@ -72,7 +74,7 @@ def main() -> int:
         made = time.process_time() - started
     if cells is None:
         return 1
-    exact = FusedBlend([model], blend, model.knows_item, cells.of_item)  # type: ignore[list-item]
+    exact = FusedBlend(Panel.of([model]), blend, model.knows_item, cells.of_item)  # type: ignore[list-item]
     print(f"{len(cells.middles):,} cells made in {made:.1f} s\n")
     print(f"| probes | items looked at | recall@{given.k} | microseconds a user | of all |")
     print("| --- | --- | --- | --- | --- |")

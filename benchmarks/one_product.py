@@ -9,7 +9,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.blend import Blend
-from models.chosen import Chosen
+from models.block_scores import Panel
+from models.chosen import Chosen, best_of
 from models.compute import ComputeConfig, in_order, limited_threads
 from models.fused_blend import FusedBlend
 from models.scorer import RECENT, Described, UserBlock
@@ -44,11 +45,11 @@ class Given:
 def best_lists(users: NDArray[np.float32], items: NDArray[np.float32], seen: sp.csr_matrix, k: int) -> NDArray[np.int32]:
     """Return everybody's k best unseen items, as a night with this one model would; (users, k)."""
     blend = Blend(("given",), ("collaborative",), ("all",), np.ones((1, 1)))
-    engine = FusedBlend([Given(users, items)], blend, np.ones(len(items), np.bool_))  # type: ignore[list-item]
+    engine = FusedBlend(Panel.of([Given(users, items)]), blend, np.ones(len(items), np.bool_))  # type: ignore[list-item]
 
     def best(start: int) -> Chosen:
         rows = np.arange(start, min(start + USERS_AT_ONCE, len(users)))
-        return engine.best(numbered(rows, len(items)), seen[rows[0] : rows[-1] + 1], k)
+        return best_of(engine, numbered(rows, len(items)), seen[rows[0] : rows[-1] + 1], k)
 
     with limited_threads(ComputeConfig()):
         return np.concatenate([chosen.items for chosen in in_order(best, range(0, len(users), USERS_AT_ONCE))])

@@ -60,9 +60,9 @@ Ratios = Mapping[str, float]
 @app.default
 def quick(
     *,
-    users: Annotated[int, Parameter(help="Users that are ranked for.")] = 10_000,
+    users: Annotated[int, Parameter(help="Users that are ranked for.")] = 6000,
     rounds: Annotated[int, Parameter(help="Rounds of ranking, in turn; medians count.")] = 3,
-    nights: Annotated[int, Parameter(help="Rounds of nights and scripts, in turn.")] = 2,
+    nights: Annotated[int, Parameter(help="Rounds of nights and scripts, in turn.")] = 1,
     rivals_python: Annotated[Path, Parameter(help="Interpreter that has faiss and implicit.")] = Path(".venv/bench/bin/python"),
 ) -> int:
     """Measure, compare with the limits, and exit 1 where one does not hold."""

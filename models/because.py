@@ -12,6 +12,9 @@ from models.chosen import Chosen
 from models.ragged import padded_places
 from models.scorer import Scorer, UserBlock
 
+LATEST = 20
+"""Likes of a user, the latest, of which a model is asked where their order is known: a reason that lies far back is none to the reader."""
+
 MODELS_ASKED = 2
 """Models asked why an item is recommended, from the one that adds most on: what quieter ones say explains little."""
 
@@ -30,8 +33,8 @@ class Because:
     def of(self, users: UserBlock, chosen: Chosen) -> NDArray[np.int32]:
         """Find the liked item that adds most to each recommended one, as the model sees it that adds most; (block, k), -1 where none does.
 
-        Where the loudest model names none, the next is asked, up to MODELS_ASKED. Models are asked about the latest likes where their order
-        is known: a reason that lies years back is none to the reader, and the longest histories take the longest.
+        Where the loudest model names none, the next is asked, up to MODELS_ASKED. Models are asked about the LATEST likes where their
+        order is known, else about all.
         """
         because = np.full(chosen.items.shape, -1, np.int32)
         if not self.comparers:
@@ -52,7 +55,8 @@ def _answer(scorer: Scorer, users: UserBlock, items: NDArray[np.int32], asked: N
     rows = np.flatnonzero(n_asked)
     in_order = users.recent[rows, 0] >= 0
     recent, rows = rows[in_order], rows[~in_order]
-    _explain(scorer, users.recent, (users.recent[recent] >= 0).sum(axis=1), recent, items, asked, n_asked, because)
+    latest = users.recent[:, :LATEST]
+    _explain(scorer, latest, (latest[recent] >= 0).sum(axis=1), recent, items, asked, n_asked, because)
     _explain(scorer, users.history, np.diff(users.history.indptr)[rows], rows, items, asked, n_asked, because)
 
 

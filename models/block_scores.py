@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,35 +52,33 @@ class BlockScores:
         return self.user_speaks[model][:, None] & self.item_speaks[model]
 
 
+@dataclass(frozen=True, eq=False)
 class Panel:
-    """Models that are asked about the same users, block after block; what can be known of their items beforehand is worked out once."""
+    """Models that are asked about the same users, block after block; what can be known of their items beforehand is worked out once.
 
-    def __init__(self, scorers: Sequence[Scorer]) -> None:
-        self.scorers = scorers
-        self.item_speaks = np.stack([scorer.knows_item for scorer in scorers])
-        self.products = [(scorer, ItemVectors.of(scorer)) if isinstance(scorer, DotProduct) else None for scorer in scorers]
+    `item_speaks` (models, items) says what each knows, and `products` what those are made of that are products of vectors.
+    """
 
-    def score(self, users: UserBlock) -> BlockScores:
-        """Let every model score a block of users over the whole catalogue, and bring the scores to one scale."""
-        z = np.empty((len(self.scorers), len(users), self.item_speaks.shape[1]), np.float32)
-        deviation = np.empty(z.shape[:2], np.float32)
-        user_speaks = np.empty(z.shape[:2], np.bool_)
-        for model, product in enumerate(self.products):
-            said = self.said(model, users)
-            deviation[model], user_speaks[model] = said.deviation, said.speaks
-            factor = np.divide(1, said.deviation, out=np.zeros(len(users)), where=said.speaks)
-            shift = (factor * said.mean).astype(np.float32)[:, None]
-            if said.vectors is not None and product:
-                np.matmul((said.vectors * factor[:, None]).astype(np.float32), product[1].vectors.T, out=z[model])
-            elif said.scores is not None:
-                np.multiply(said.scores, factor.astype(np.float32)[:, None], out=z[model])
-            z[model] -= shift
-            if not self.item_speaks[model].all():
-                z[model] *= self.item_speaks[model]
-        return BlockScores(z, deviation, user_speaks, self.item_speaks)
+    scorers: tuple[Scorer, ...]
+    item_speaks: NDArray[np.bool_]
+    products: tuple[tuple[DotProduct, ItemVectors] | None, ...]
 
-    def said(self, model: int, users: UserBlock) -> Said:
-        """Ask one model; raises ScoreError, naming it, where it says what is no number."""
+    @classmethod
+    def of(cls, scorers: Sequence[Scorer]) -> Self:
+        """Seat some models, in their order."""
+        products = ((scorer, ItemVectors.of(scorer)) if isinstance(scorer, DotProduct) else None for scorer in scorers)
+        return cls(tuple(scorers), np.stack([scorer.knows_item for scorer in scorers]), tuple(products))
+
+    def alone(self, model: int) -> Panel:
+        """Return one of the models as a panel of its own."""
+        just = slice(model, model + 1)
+        return Panel(self.scorers[just], self.item_speaks[just], self.products[just])
+
+    def hear(self, users: UserBlock) -> Heard:
+        """Ask every model about a block of users; raises ScoreError, naming it, where one says what is no number."""
+        return Heard(users, self, tuple(self._said(model, users) for model in range(len(self.scorers))))
+
+    def _said(self, model: int, users: UserBlock) -> Said:
         scorer, product = self.scorers[model], self.products[model]
         if product:
             vectors, scores = product[0].user_factors(users), None
@@ -92,6 +91,43 @@ class Panel:
         # One who gets the same score for everything is told nothing.
         speaks = scorer.knows_user(users) & (deviation > LEAST_SPREAD * np.abs(mean))
         return Said(vectors, scores, mean, deviation, speaks)
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What a panel says to a block of users: asked once, whoever ranks by it."""
+
+    users: UserBlock
+    panel: Panel
+    said: tuple[Said, ...]
+
+    def alone(self, model: int) -> Heard:
+        """Return what one of the models says."""
+        return Heard(self.users, self.panel.alone(model), self.said[model : model + 1])
+
+    @cached_property
+    def speaks(self) -> NDArray[np.bool_]:
+        """Mark which models speak to which users; (models, block)."""
+        return np.stack([one.speaks for one in self.said])
+
+    @cached_property
+    def scores(self) -> BlockScores:
+        """Return every model's scores of the whole catalogue, brought to one scale."""
+        item_speaks = self.panel.item_speaks
+        z = np.empty((len(self.said), len(self.users), item_speaks.shape[1]), np.float32)
+        deviation = np.empty(z.shape[:2], np.float32)
+        for model, (said, product) in enumerate(zip(self.said, self.panel.products, strict=True)):
+            deviation[model] = said.deviation
+            factor = np.divide(1, said.deviation, out=np.zeros(len(self.users)), where=said.speaks)
+            shift = (factor * said.mean).astype(np.float32)[:, None]
+            if said.vectors is not None and product:
+                np.matmul((said.vectors * factor[:, None]).astype(np.float32), product[1].vectors.T, out=z[model])
+            elif said.scores is not None:
+                np.multiply(said.scores, factor.astype(np.float32)[:, None], out=z[model])
+            z[model] -= shift
+            if not item_speaks[model].all():
+                z[model] *= item_speaks[model]
+        return BlockScores(z, deviation, self.speaks, item_speaks)
 
 
 def spread(scores: NDArray[np.float32], knows_item: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

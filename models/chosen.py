@@ -9,6 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from models.blend import Blend
+from models.block_scores import Heard, Panel
 from models.scorer import FAMILIES, Family, UserBlock
 
 FEWEST_AT_ONCE = 16
@@ -29,15 +31,23 @@ class Chosen:
 
 
 class Ranker(Protocol):
-    """Chooses the best of what may be recommended to each user of a block."""
+    """Chooses the best of what may be recommended to each user of a block, given what the models of its panel say to them."""
+
+    panel: Panel
+    blend: Blend
 
     def users_at_once(self, most_scores: int) -> int:
         """Return how many users a block should hold where so many scores may stand in memory."""
         ...
 
-    def best(self, users: UserBlock, seen: sp.csr_matrix, k: int) -> Chosen:
+    def best(self, heard: Heard, seen: sp.csr_matrix, k: int) -> Chosen:
         """Choose the k best items that are recommendable and not among `seen`, (block, items)."""
         ...
+
+
+def best_of(ranker: Ranker, users: UserBlock, seen: sp.csr_matrix, k: int) -> Chosen:
+    """Ask a ranker's models about a block of users and choose; raises ScoreError where a model says what is no number."""
+    return ranker.best(ranker.panel.hear(users), seen, k)
 
 
 def fitting(most_scores: int, per_user: int, best: int) -> int:

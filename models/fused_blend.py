@@ -16,11 +16,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.blend import Blend, item_groups
-from models.block_scores import Panel, Said
+from models.block_scores import Heard, Panel, Said
 from models.cell_search import CellSearch
 from models.chosen import Chosen, fitting, published_scores
 from models.rough_scores import RoughScores, float32_error
-from models.scorer import Scorer, UserBlock
 from models.tiles import places_within_reach
 from models.top_k import ScoreError
 
@@ -36,6 +35,9 @@ SEARCHED_AT_ONCE = 2048
 IN_CACHE = 256
 """Users of a block some of whose scores stand in memory: more of these leave the cache before they are looked at again."""
 
+SUMMED_AT_ONCE = 8
+"""Users whose scores by several models are added up at a time, so that the terms stay in cache."""
+
 PAIRS_AT_ONCE = 1 << 9
 """Pairs of a user and an item whose vectors are brought together at a time, so that they stay in cache."""
 
@@ -43,11 +45,9 @@ PAIRS_AT_ONCE = 1 << 9
 class FusedBlend:
     """Ranks by a blend whose terms are standardised scores; see `models.blend` for what is added up, and `best` for how exactly."""
 
-    def __init__(
-        self, scorers: Sequence[Scorer], blend: Blend, recommendable: NDArray[np.bool_], cell: NDArray[np.intp] | None = None
-    ) -> None:
+    def __init__(self, panel: Panel, blend: Blend, recommendable: NDArray[np.bool_], cell: NDArray[np.intp] | None = None) -> None:
         """Put items that the same models speak of side by side, and among these those of the same `cell`, (items,), where that is given."""
-        self.panel, self.blend = Panel(scorers), blend
+        self.panel, self.blend = panel, blend
         items = np.flatnonzero(recommendable)
         first, group = item_groups(self.panel.item_speaks[:, items])
         of_cell = np.zeros(len(items), np.intp) if cell is None else cell[items]
@@ -77,23 +77,29 @@ class FusedBlend:
         """Return a search that looks into so many cells for each user."""
         return CellSearch(self.stacked, self.cells, self.bounds, probes)
 
+    def blending(self, blend: Blend) -> Self:
+        """Return what ranks the same items by another blend of the same models."""
+        ranker = copy.copy(self)
+        ranker.blend = blend
+        return ranker
+
     def searching(self, search: CellSearch) -> Self:
         """Return the same blend that looks only where a search does."""
         ranker = copy.copy(self)
         ranker.search = search
         return ranker
 
-    def best(self, users: UserBlock, seen: sp.csr_matrix, k: int) -> Chosen:
+    def best(self, heard: Heard, seen: sp.csr_matrix, k: int) -> Chosen:
         """Choose the k best items that are recommendable and not among `seen`, (block, items), by the score that is published.
 
         Which items may be among them is found with float32 sums whose error is bounded; the published score of an item is computed from
         its own vectors alone, so that no list depends on who else is in the block.
         """
-        said = [self.panel.said(model, users) for model in range(len(self.panel.scorers))]
-        speaks = np.stack([one.speaks for one in said])
+        said, speaks = heard.said, heard.speaks
         if not len(self.columns):
-            return Chosen(np.full((len(users), k), -1, np.int32), np.full((len(said), len(users), k), np.nan), speaks)
-        weights = np.where(speaks.T, self.blend.weights[users.segment], 0)
+            shape = (len(heard.users), k)
+            return Chosen(np.full(shape, -1, np.int32), np.full((len(said), *shape), np.nan), speaks)
+        weights = np.where(speaks.T, self.blend.weights[heard.users.segment], 0)
         counted = self.blend.counted(weights, self.group_speaks)
         scale = np.zeros(weights.T.shape)
         for model, one in enumerate(said):
@@ -136,12 +142,15 @@ class FusedBlend:
 
     def _summed_scores(self, said: Sequence[Said], scale: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float32] | None:
         """Add up the scaled scores of the models that are no products; (block, columns), None where all are."""
-        total: NDArray[np.float32] | None = None
-        for one, factor in zip(said, scale, strict=True):
-            if one.scores is not None:
-                term = one.scores * (factor * share).astype(np.float32)[:, None]
-                total = term if total is None else np.add(total, term, out=total)
-        return total if total is None or self.in_place else np.take(total, self.columns, axis=1)
+        terms = [(one.scores, (f * share).astype(np.float32)) for one, f in zip(said, scale, strict=True) if one.scores is not None]
+        if not terms:
+            return None
+        total = np.empty((len(share), len(self.columns)), np.float32)
+        for start in range(0, len(total), SUMMED_AT_ONCE):
+            rows = slice(start, start + SUMMED_AT_ONCE)
+            summed = sum(scores[rows] * factor[rows, None] for scores, factor in terms)
+            total[rows] = summed if self.in_place else np.take(summed, self.columns, axis=1)
+        return total
 
     def _error(
         self, said: Sequence[Said], scale: NDArray[np.float64], share: NDArray[np.float64], length: NDArray[np.float64]

@@ -94,17 +94,22 @@ def scored_blocks(
     `newcomers` are scored as if they had just joined. So many lots stand side by side as `room` bytes hold; their sizes stay, for a lot of
     another size may round otherwise. Raises NoScoresError, naming the model, where its scores are no numbers.
     """
-    panel, seen, histories = Panel(scorers), audience.seen, audience.histories
+    panel, seen, histories = Panel.of(scorers), audience.seen, audience.histories
 
     def scored(users: NDArray[np.intp]) -> Result:
         people = audience.data.block(users, histories)
         people = people.as_newcomers() if newcomers else people
         with scores_or_held():
-            scores = panel.score(people)
+            scores = panel.hear(people).scores
         return use(ScoredBlock(users, people, allowed_items(seen[users], audience.recommendable), scores))
 
-    of_lot = lot_bytes(max(map(len, lots), default=0), len(audience.recommendable), len(scorers))
-    return in_order(scored, lots, None if room is None else max(1, room // max(1, of_lot)))
+    return in_order(scored, lots, lots_in(room, lots, audience, len(scorers)))
+
+
+def lots_in(room: int | None, lots: Sequence[NDArray[np.intp]], audience: Audience, n_models: int) -> int | None:
+    """Return how many lots may stand side by side in so many bytes, one in any case; None where nothing bounds them."""
+    of_lot = lot_bytes(max(map(len, lots), default=0), len(audience.recommendable), n_models)
+    return None if room is None else max(1, room // max(1, of_lot))
 
 
 def lot_bytes(n_users: int, n_items: int, n_models: int) -> int:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.blend import Blend
-from models.chosen import allowed_items
+from models.block_scores import Panel
+from models.chosen import Chosen, Ranker, published_scores
+from models.compute import in_order
+from models.fused_blend import FusedBlend
 from models.metrics import Metric, ranking_metrics
-from models.scorer import Scorer
-from models.top_k import top_k
-from tasks.judging import Audience, ScoredBlock, even_lots, scored_blocks
+from models.scorer import Family, Scorer
+from models.voiced_blend import VoicedBlend
+from models.voices import AS_THEY_ARE
+from tasks.judging import Audience, even_lots, lots_in, scores_or_held
 
 BLEND = "blend"
 """The kind of blend that is published."""
@@ -80,39 +85,62 @@ def rank(
     With what everybody had met when the served table was made, (users, items), lists barred from that are ranked too.
     """
     rankings, may_be_served = Rankings(), {BLEND, *(scorer.name for scorer in judge.scorers)}
-    half_of = np.zeros(judge.audience.data.interactions.n_users, np.int8)
+    audience, panel = judge.audience, Panel.of(judge.scorers)
+    ways, seen, histories = _ways(judge, panel), audience.seen, audience.histories
+    half_of = np.zeros(audience.data.interactions.n_users, np.int8)
     half_of[users] = half
     # A lot is of one half and so judged by one blend: a lot of both would have to be taken apart, score by score.
     order = np.argsort(half, kind="stable")
     lots = [lot for some in np.split(users[order], [np.count_nonzero(half == 0)]) for lot in even_lots(some, judge.at_once)]
 
-    def ranked(said: ScoredBlock) -> Rankings:
-        lot = Rankings()
-        segment, allowed = said.people.segment, said.allowed
-        fresh = None if seen_then is None else allowed & allowed_items(seen_then[said.users], judge.audience.recommendable)
-        for name, scores in _scored(judge, said, int(half_of[said.users[0]]), segment):
-            items, best = top_k(np.where(allowed, scores, np.float32(-np.inf)), judge.k)
-            lot.lists[name], lot.constant[name] = [items], [_constant(items, best)]
-            if fresh is not None and name in may_be_served:
-                lot.fresh[name] = [top_k(np.where(fresh, scores, np.float32(-np.inf)), judge.k)[0]]
+    def ranked(some: NDArray[np.intp]) -> Rankings:
+        lot, people = Rankings(), audience.data.block(some, histories)
+        met = seen[some]
+        met_by_then = None if seen_then is None else met + seen_then[some]
+        with scores_or_held():
+            heard = panel.hear(people.as_newcomers() if newcomers else people)
+            for way in ways:
+                said, ranker = heard if way.model is None else heard.alone(way.model), way.rankers[half_of[some[0]]]
+                chosen = ranker.best(said, met, judge.k)
+                lot.lists[way.name], lot.constant[way.name] = [chosen.items], [_constant(chosen, ranker.blend.families)]
+                if met_by_then is not None and way.name in may_be_served:
+                    lot.fresh[way.name] = [ranker.best(said, met_by_then, judge.k).items]
         return lot
 
-    for lot in scored_blocks(judge.audience, judge.scorers, lots, ranked, newcomers=newcomers, room=judge.room):
+    for lot in in_order(ranked, lots, lots_in(judge.room, lots, audience, len(judge.scorers))):
         rankings.join(lot)
     rankings.put_back(order)
     return rankings
 
 
-def _scored(judge: Judge, said: ScoredBlock, half: int, segment: NDArray[np.int16]) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Yield every ranking's name and its scores of a block, one at a time; (block, items), -inf where nothing is said."""
-    for name, blends in judge.blends.items():
-        yield name, blends[half].scores(blends[half].heard(said.scores, said.allowed), segment)
+class _Way(NamedTuple):
+    """A way to rank: by the blend for users of either half, or by one model alone, `model` being its place."""
+
+    name: str
+    model: int | None
+    rankers: tuple[Ranker, Ranker]
+
+
+def _ways(judge: Judge, panel: Panel) -> list[_Way]:
+    """Return the ways to rank, the blends first."""
+    recommendable = judge.audience.recommendable
+    fused = FusedBlend(panel, next(iter(judge.blends.values()))[0], recommendable) if judge.blends else None
+
+    def by(blend: Blend) -> Ranker:
+        return fused.blending(blend) if fused and blend.voice == AS_THEY_ARE else VoicedBlend(panel, blend, recommendable)
+
+    ways = [_Way(name, None, (by(blends[0]), by(blends[-1]))) for name, blends in judge.blends.items()]
+    segments = judge.audience.data.segments
     for place, scorer in enumerate(judge.scorers if judge.singly else ()):
-        yield scorer.name, np.where(said.scores.speaks(place), said.scores.z[place], np.float32(-np.inf))
+        itself = Blend((scorer.name,), (scorer.family,), segments, np.ones((len(segments), 1)))
+        ranker = FusedBlend(panel.alone(place), itself, recommendable)
+        ways.append(_Way(scorer.name, place, (ranker, ranker)))
+    return ways
 
 
-def _constant(items: NDArray[np.int32], best: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _constant(chosen: Chosen, families: tuple[Family, ...]) -> NDArray[np.bool_]:
     """Mark lists of two items and more whose first and last score are the same; (block,)."""
-    length = (items >= 0).sum(axis=1)
-    last = best[np.arange(len(best)), np.maximum(length, 1) - 1]
-    return (length > 1) & (best[:, 0] == last)
+    length = (chosen.items >= 0).sum(axis=1)
+    scores = published_scores(chosen.parts, families)
+    last = scores[np.arange(len(scores)), np.maximum(length, 1) - 1]
+    return (length > 1) & (scores[:, 0] == last)

@@ -72,7 +72,8 @@ def test_the_same_inputs_give_the_same_bytes_in_another_workspace_zone_and_numbe
 def test_a_night_that_searches_its_catalogue_keeps_every_promise_and_says_what_it_found(tmp_path, shop, run):
     """Two hundred items, taken for many: the lists are whole, and the coverage tells how much of the best was found."""
     workspace = Workspace(tmp_path / "large")
-    workspace.create(f"{SMALL_SETTINGS}\n[score]\nexact_up_to_items = 50\nmin_search_recall = 0.5\n")
+    few_models = '[train]\nmodels = ["popularity", "als", "transitions", "content_knn"]\n'
+    workspace.create(f"{SMALL_SETTINGS}\n{few_models}[score]\nexact_up_to_items = 50\nmin_search_recall = 0.5\n")
     write_delivery(shop, FIRST, workspace.root / "inbox")
     assert run(workspace, FIRST).ending == "published"
     facts = {row["fact"]: row["value"] for row in pq.read_table(workspace.table("coverage", FIRST)).to_pylist()}
@@ -157,7 +158,7 @@ def test_a_first_night_with_too_little_data_is_refused(workspace, deliver, run):
 
 
 def test_interactions_without_times_are_published_and_said_to_be(workspace, shop, run):
-    workspace.settings_file.write_text(SMALL_SETTINGS)
+    workspace.settings_file.write_text(f'{SMALL_SETTINGS}\n[train]\nmodels = ["popularity", "ease", "content_knn"]\n')
     rows = shop.deliver(FIRST).interactions.select(["user_id", "item_id"])
     pq.write_table(rows, workspace.inbox("interactions") / "pairs.parquet")
     ending = run(workspace, FIRST)

@@ -19,7 +19,7 @@ ENTRIES_AT_ONCE = 1 << 13
 SHORT = 32
 """Entries up to which a regression is eliminated: its equations between entries are then fewer than the steps are worth."""
 
-PRECISION = 1e-5
+PRECISION = 1e-3
 """Length of what is left to explain, beside what there was, at which a regression is solved."""
 
 MAX_STEPS = 200

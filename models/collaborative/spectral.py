@@ -18,15 +18,12 @@ from models.entries import entries
 from models.moved import moved_pairs, moved_rows
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 from models.sizes import NUMBER, PER_LIKE, Needs, Sizes, vectors
-from models.sparse_product import product
+from models.sparse_product import dense_product, product
 
 LAYOUTS = {"basis": Layout(np.float32, ("items", "rank")), "n_likes": Layout(np.int64, ("items",))}
 
 ROWS_AT_ONCE = 512
 """Items whose neighbours are looked for in one go, each lot on its own thread: bounds what stands in memory before the weak ones go."""
-
-USERS_AT_ONCE = 256
-"""Users who ask the neighbours of what they like in one go, each lot on its own thread."""
 
 SPARE_DIRECTIONS = 16
 SUBSPACE_ITERATIONS = 3
@@ -88,14 +85,11 @@ class Spectral:
 
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Smooth the histories of users; (block, items)."""
-        inwards, outwards = self._low_pass(slice(None), slice(None))
-        scores = (users.history @ inwards) @ outwards.T
-
-        def ask_neighbours(start: int) -> None:
-            rows = slice(start, start + USERS_AT_ONCE)
-            scores[rows] += (users.history[rows] @ self._neighbours).toarray()
-
-        side_by_side(ask_neighbours, range(0, len(users), USERS_AT_ONCE))
+        root, liked = self._root_likes(), users.history
+        lifted = sp.csr_matrix((liked.data / root[liked.indices], liked.indices, liked.indptr), shape=liked.shape)
+        scores = np.asarray((lifted @ self._basis) @ self._basis.T, np.float32)
+        scores *= np.float32(self.config.low_pass_weight) * root
+        scores += dense_product(liked, self._neighbours)
         return scores
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -129,12 +123,14 @@ class Spectral:
         scorer._neighbours = read_csr(folder / "neighbours.npz", (len(scorer._n_likes), len(scorer._n_likes)))
         return scorer
 
+    def _root_likes(self) -> NDArray[np.float32]:
+        return np.sqrt(np.maximum(self._n_likes, 1)).astype(np.float32)
+
     def _low_pass(
         self, liked: slice | NDArray[np.intp], scored: slice | NDArray[np.intp]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the ideal low-pass filter from liked items to scored ones, weight included, as two (items, rank) factors."""
-        root = np.sqrt(np.maximum(self._n_likes, 1)).astype(np.float32)[:, None]
-        weight = np.float32(self.config.low_pass_weight)
+        root, weight = self._root_likes()[:, None], np.float32(self.config.low_pass_weight)
         return self._basis[liked] / root[liked], self._basis[scored] * (weight * root[scored])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from models.compute import side_by_side
 from models.scorer import Interactions
 
 LATEST = 0.1
@@ -31,19 +32,21 @@ def learned_half_life(likes: Interactions) -> float | None:
     """
     order = np.sort(likes.age_days)
     cut = float(order[int(LATEST * len(order))]) if len(order) else 0.0
-    later, earlier = likes.where(likes.age_days < cut), likes.where(likes.age_days >= cut)
-    if not len(later):
+    is_later = likes.age_days < cut
+    if not is_later.any():
         return None
+    item, weight, age_days = (column[~is_later] for column in (likes.item, likes.weight, likes.age_days))
+    timeless = np.bincount(item, minlength=likes.n_items) + 1.0
+    explained = np.bincount(likes.item[is_later], minlength=likes.n_items)
+
+    def likelihood(half_life_days: float | None) -> float:
+        # What is common to all weights cancels out: fading from the cut on, the oldest likes do not vanish in rounding.
+        left = weight * (1.0 if half_life_days is None else np.exp2((cut - age_days) / half_life_days))
+        counts = np.bincount(item, left, minlength=likes.n_items)
+        shares = (1 - TIMELESS) * counts / max(counts.sum(), np.finfo(np.float64).tiny) + TIMELESS * timeless / timeless.sum()
+        return float(explained @ np.log(shares))
+
     span = float(order[-1]) - cut
     candidates = [None, *(span / 2.0**halvings for halvings in HALVINGS)] if span > 0 else [None]
-    return max(candidates, key=lambda half_life: _likelihood(later, earlier, cut, half_life))
-
-
-def _likelihood(later: Interactions, earlier: Interactions, cut: float, half_life_days: float | None) -> float:
-    """Return the mean log share that earlier likes, as they have faded at the cut, give the items of the later ones."""
-    timeless = np.bincount(earlier.item, minlength=earlier.n_items) + 1.0
-    # What is common to all weights cancels out: fading from the cut on, the oldest likes do not vanish in rounding.
-    weight = earlier.weight * (1.0 if half_life_days is None else np.exp2((cut - earlier.age_days) / half_life_days))
-    counts = np.bincount(earlier.item, weight, minlength=earlier.n_items)
-    shares = (1 - TIMELESS) * counts / max(counts.sum(), np.finfo(np.float64).tiny) + TIMELESS * timeless / timeless.sum()
-    return float(np.log(shares[later.item]).mean())
+    likelihoods = side_by_side(likelihood, candidates)
+    return candidates[likelihoods.index(max(likelihoods))]

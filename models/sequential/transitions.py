@@ -9,24 +9,26 @@ from typing import ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from models.artifact import Layout, read_arrays, read_config, read_csr, write_arrays, write_config, write_csr
-from models.compute import side_by_side
+from models.compute import in_order, side_by_side
 from models.entries import entries
 from models.moved import moved_pairs, moved_rows
 from models.scorer import RECENT, Family, Interactions, Progress, TrainingData, UserBlock, silent
 from models.sizes import NUMBER, PER_LIKE, Needs, Sizes, distinct_pairs
+from models.sparse_product import compressed, dense_product
+from models.stable_order import stable_order
 
 LAYOUTS = {"knows_item": Layout(np.bool_, ("items",))}
 
 LIKES_AT_ONCE = 1 << 14
 """Likes from which transitions are counted in one go, each lot on its own thread: bounds what stands in memory before the weak ones go."""
 
-USERS_AT_ONCE = 256
-"""Users whose latest likes vote in one go, each lot on its own thread."""
-
+PLACES_AT_ONCE = 1 << 16
+"""Likes that are summed up in one go, each lot on its own thread; they stay in cache."""
 
 PER_STEP = 40
 """Bytes of a step from one like to another while it is counted."""
@@ -117,15 +119,7 @@ class Transitions:
 
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Add up the votes of each user's latest likes; (block, items)."""
-        scores = np.zeros((len(users), len(self._knows_item)), np.float32)
-        voters = self._voters(users)
-
-        def vote(start: int) -> None:
-            rows = slice(start, start + USERS_AT_ONCE)
-            scores[rows] = (voters[rows] @ self._votes).toarray()
-
-        side_by_side(vote, range(0, len(users), USERS_AT_ONCE))
-        return scores
+        return dense_product(self._voters(users), self._votes)
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the votes of `others`, liked just now, for `items`; (items, others)."""
@@ -191,7 +185,7 @@ class Walks:
         aged = np.zeros(len(line))
         line[place], aged[place] = item, age_days
         starts = np.r_[0, np.cumsum(np.bincount(item, minlength=happened.n_items))]
-        return cls(line, aged, place[np.argsort(item, kind="stable")], starts, config)
+        return cls(line, aged, place[stable_order(item)], starts, config)
 
     @property
     def n_items(self) -> int:
@@ -212,33 +206,47 @@ class Walks:
         """
         place = self.by_item[self.starts[items.start] : self.starts[items.stop]]
         reached, weight = self._steps(place)
-        weight = weight * np.array([[1.0], [self.config.backwards]])
-        found = reached < self.n_items
-        ends = np.r_[0, np.cumsum(np.count_nonzero(found, axis=(1, 2)))]
-        near = sp.csr_matrix((weight[found], reached[found], ends), shape=(len(place), self.n_items))
-        of_item = self.starts[items.start : items.stop + 1] - self.starts[items.start]
-        likes = sp.csr_matrix((np.ones(len(place)), np.arange(len(place)), of_item), shape=(len(items), len(place)))
-        return likes @ near
+        of_item = (self.starts[items.start : items.stop + 1] - self.starts[items.start]) * reached.shape[1]
+        # The last column takes the steps that lead to nobody.
+        steps = sp.csr_matrix((weight.ravel(), reached.ravel(), of_item), shape=(len(items), self.n_items + 1))
+        if len(items) * self.n_items <= 2 * steps.nnz:  # most pairs are met: where they are is not looked up
+            return compressed(steps.toarray()[:, : self.n_items])
+        steps.sum_duplicates()
+        steps.eliminate_zeros()
+        return steps[:, : self.n_items]
 
     def sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the row and the column sums of the counts of all items, without counting pair by pair; (items,) each."""
-        leaving, reaching = np.zeros(self.n_items), np.zeros(self.n_items)
-        for start in range(0, len(self.by_item), LIKES_AT_ONCE):
-            place = self.by_item[start : start + LIKES_AT_ONCE]
-            reached, weight = self._steps(place)
-            after, before = (weight * (reached < self.n_items)).sum(axis=2).T
-            leaving += np.bincount(self.item[place], after + self.config.backwards * before, self.n_items)
-            reaching += np.bincount(self.item[place], before + self.config.backwards * after, self.n_items)
-        return leaving, reaching
+        liked, window, back = self.item < self.n_items, self.config.window, self.config.backwards
+        decay = self.config.step_decay ** np.arange(window)
+
+        def met(start: int) -> NDArray[np.float64]:
+            stop = min(start + PLACES_AT_ONCE, len(liked) - window)
+            after, before = np.zeros(stop - start), np.zeros(stop - start)
+            for step in range(1, window + 1):
+                for sign, total in ((1, after), (-1, before)):
+                    aim = slice(start + sign * step, stop + sign * step)
+                    weight = decay[step - 1] * liked[aim]
+                    if self.config.gap_days is not None:
+                        weight *= halved(np.abs(self.age_days[start:stop] - self.age_days[aim]), self.config.gap_days)
+                    total += weight
+            sums = (after + back * before, before + back * after)
+            return np.stack([np.bincount(self.item[start:stop], weight, self.n_items + 1) for weight in sums])
+
+        total = np.zeros((2, self.n_items + 1))
+        for sums in in_order(met, range(window, len(liked) - window, PLACES_AT_ONCE)):
+            total += sums
+        return total[0, : self.n_items], total[1, : self.n_items]
 
     def _steps(self, place: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Go step by step from likes to what was liked after, then before them: items and weights; (likes, 2, window) each."""
-        step = np.arange(1, self.config.window + 1)
-        aim = place[:, None, None] + np.stack([step, -step])
-        weight = np.broadcast_to(self.config.step_decay ** (step - 1.0), aim.shape)
+        """Go from likes to what was liked before, at the same place, where nothing counts, and after: items and weights; (likes, steps)."""
+        window = self.config.window
+        decay = self.config.step_decay ** np.arange(window)
+        weight = np.broadcast_to(np.r_[self.config.backwards * decay[::-1], 0, decay], (len(place), 2 * window + 1))
         if self.config.gap_days is not None:
-            weight = weight * halved(np.abs(self.age_days[place][:, None, None] - self.age_days[aim]), self.config.gap_days)
-        return self.item[aim], weight
+            met = sliding_window_view(self.age_days, 2 * window + 1)[place - window]
+            weight = weight * halved(np.abs(self.age_days[place][:, None] - met), self.config.gap_days)
+        return sliding_window_view(self.item, 2 * window + 1)[place - window], weight
 
 
 def halved(days: NDArray[np.floating], half_days: float | None) -> NDArray[np.float64]:

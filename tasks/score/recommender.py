@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.because import Because
 from models.blend import Blend
-from models.chosen import Chosen, Ranker, by_family, summed
+from models.chosen import Chosen, Ranker, best_of, by_family, summed
 from models.scorer import Scorer, UserBlock
 from tasks.judging import Audience, scores_or_held
 
@@ -57,7 +57,7 @@ class Recommender:
         """
         people = self.audience.data.block(users, self.audience.histories)
         with scores_or_held():
-            chosen = self.ranker.best(people, self.audience.seen[users], self.k)
+            chosen = best_of(self.ranker, people, self.audience.seen[users], self.k)
         row, place = np.nonzero(chosen.items >= 0)
         return Lists(
             user=users[row],

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from models.blend import Blend
+from models.block_scores import Panel
 from models.cells import Cells, cells_of_catalogue
-from models.chosen import Chosen, Ranker
+from models.chosen import Chosen, Ranker, best_of
 from models.compute import in_order
 from models.fused_blend import FusedBlend
 from models.scorer import Scorer
@@ -60,12 +61,13 @@ def found_by(
 
     Raises NoScoresError, naming the model, where its scores are no numbers.
     """
+    panel = Panel.of(scorers)
     if blend.voice != AS_THEY_ARE:
-        return Found(VoicedBlend(scorers, blend, audience.recommendable))
+        return Found(VoicedBlend(panel, blend, audience.recommendable))
     cells = None
     if np.count_nonzero(audience.recommendable) > config.exact_up_to_items:
         cells = cells_of_catalogue(scorers, blend, seed)
-    exact = FusedBlend(scorers, blend, audience.recommendable, None if cells is None else cells.of_item)
+    exact = FusedBlend(panel, blend, audience.recommendable, None if cells is None else cells.of_item)
     if cells is None:
         return Found(exact)
     wanted = _lists(audience, exact, users, config.k, memory)
@@ -92,7 +94,7 @@ def recall(lists: NDArray[np.int32], wanted: NDArray[np.int32]) -> float:
 def _lists(audience: Audience, ranker: Ranker, users: NDArray[np.intp], k: int, memory: int) -> NDArray[np.int32]:
     def best(some: NDArray[np.intp]) -> Chosen:
         with scores_or_held():
-            return ranker.best(audience.data.block(some, audience.histories), audience.seen[some], k)
+            return best_of(ranker, audience.data.block(some, audience.histories), audience.seen[some], k)
 
     lots = even_lots(users, ranker.users_at_once(memory))
     return np.concatenate([chosen.items for chosen in in_order(best, lots)])

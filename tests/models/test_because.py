@@ -9,7 +9,8 @@ import pytest
 
 from models.because import MODELS_ASKED, Because
 from models.blend import Blend
-from models.chosen import Chosen
+from models.block_scores import Panel
+from models.chosen import Chosen, best_of
 from models.collaborative.als import Als, AlsConfig
 from models.collaborative.ease import Ease, EaseConfig
 from models.fused_blend import FusedBlend
@@ -45,7 +46,7 @@ def test_it_names_what_asking_one_by_one_would(world: World) -> None:
     families = tuple(scorer.family for scorer in scorers)
     blend = Blend(tuple(scorer.name for scorer in scorers), families, world.data.segments, np.full((n_segments, 4), 0.25))
     users, seen = world.everybody, world.data.interactions.seen()
-    chosen = FusedBlend(scorers, blend, np.ones(world.data.interactions.n_items, np.bool_)).best(users, seen, 7)
+    chosen = best_of(FusedBlend(Panel.of(scorers), blend, np.ones(world.data.interactions.n_items, np.bool_)), users, seen, 7)
     found, expected = Because(scorers).of(users, chosen), one_by_one(scorers, users, chosen)
     for user, place in zip(*np.nonzero(found != expected), strict=True):  # equals in strength may stand in for each other
         liked = np.array([found[user, place], expected[user, place]])
@@ -61,5 +62,5 @@ def test_models_that_compare_nothing_explain_nothing() -> None:
     scorers: list[Scorer] = [Popularity().fit(world.data, 0)]
     blend = Blend(("popularity",), ("knowledge",), world.data.segments, np.ones((2, 1)))
     users = replace(world.everybody)
-    chosen = FusedBlend(scorers, blend, np.ones(24, np.bool_)).best(users, world.data.interactions.seen(), 5)
+    chosen = best_of(FusedBlend(Panel.of(scorers), blend, np.ones(24, np.bool_)), users, world.data.interactions.seen(), 5)
     assert (Because(scorers).of(users, chosen) == -1).all()

@@ -80,7 +80,7 @@ def test_standardised_scores_have_mean_0_and_deviation_1_over_what_a_model_knows
     vectors, knows_user = rng.normal(5, 3, (4, 8)).astype(np.float32), np.array([True, True, False, True])
     knows_item = np.arange(100) >= 20
     model = made("content", vectors, rng.normal(1, 2, (100, 8)).astype(np.float32), knows_item, knows_user)
-    said = Panel([model]).score(strangers(sp.csr_matrix((4, 100), dtype=np.float32)))
+    said = Panel.of([model]).hear(strangers(sp.csr_matrix((4, 100), dtype=np.float32))).scores
     assert said.user_speaks[0].tolist() == [True, True, False, True]
     assert not said.z[0, :, :20].any()
     assert not said.z[0, 2].any()
@@ -91,7 +91,7 @@ def test_standardised_scores_have_mean_0_and_deviation_1_over_what_a_model_knows
 @pytest.mark.parametrize("made", [Multiplied, Told])
 def test_who_gets_the_same_score_for_everything_is_told_nothing(made):
     model = made("content", np.full((1, 1), 7.3, np.float32), np.ones((50, 1), np.float32), np.ones(50, np.bool_), np.ones(1, np.bool_))
-    said = Panel([model]).score(strangers(sp.csr_matrix((1, 50), dtype=np.float32)))
+    said = Panel.of([model]).hear(strangers(sp.csr_matrix((1, 50), dtype=np.float32))).scores
     assert not said.user_speaks.any()
     assert not said.z.any()
 
@@ -101,7 +101,7 @@ def test_scores_that_are_no_numbers_are_refused(made):
     items = np.array([[1], [np.nan]], np.float32)
     model = made("content", np.ones((1, 1), np.float32), items, np.ones(2, np.bool_), np.ones(1, np.bool_))
     with pytest.raises(ScoreError, match="content"):
-        Panel([model]).score(strangers(sp.csr_matrix((1, 2), dtype=np.float32)))
+        Panel.of([model]).hear(strangers(sp.csr_matrix((1, 2), dtype=np.float32)))
 
 
 def test_a_blend_reads_back_to_the_very_same_weights():

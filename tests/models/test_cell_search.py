@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.blend import Blend
+from models.block_scores import Panel
 from models.cells import cells_of_catalogue
+from models.chosen import best_of
 from models.fused_blend import FusedBlend
 from tests.models.made_up import Multiplied, Told
 from tests.models.test_fused_blend import blended_worlds, lists_of
@@ -27,13 +29,13 @@ def test_lists_are_whole_allowed_and_scored_as_always(world: Any, probes: int, s
     """
     scorers, blend, recommendable, people, seen, k = world
     cell = np.random.default_rng(seed).integers(-1, 6, len(recommendable))
-    exact = FusedBlend(scorers, blend, recommendable, cell)
-    wanted = exact.best(people, seen, k)
-    every = exact.searching(exact.search_of(len(recommendable))).best(people, seen, k)
+    exact = FusedBlend(Panel.of(scorers), blend, recommendable, cell)
+    wanted = best_of(exact, people, seen, k)
+    every = best_of(exact.searching(exact.search_of(len(recommendable))), people, seen, k)
     np.testing.assert_array_equal(every.items, wanted.items)
     np.testing.assert_array_equal(every.parts, wanted.parts)
-    of_all = exact.best(people, seen, len(recommendable))
-    searched = exact.searching(exact.search_of(probes)).best(people, seen, k)
+    of_all = best_of(exact, people, seen, len(recommendable))
+    searched = best_of(exact.searching(exact.search_of(probes)), people, seen, k)
     np.testing.assert_array_equal((searched.items >= 0).sum(axis=1), (wanted.items >= 0).sum(axis=1))
     for user, listed in enumerate(lists_of(searched)):
         place = [lists_of(of_all)[user].index(item) for item in listed]
@@ -64,10 +66,10 @@ def test_a_tenth_of_the_cells_holds_nearly_all_of_the_best(shelves: Any) -> None
     scorers, blend, seen = shelves
     cells = cells_of_catalogue(scorers, blend, 1)
     assert cells is not None
-    exact = FusedBlend(scorers, blend, np.ones(3000, np.bool_), cells.of_item)
+    exact = FusedBlend(Panel.of(scorers), blend, np.ones(3000, np.bool_), cells.of_item)
     search = exact.search_of(len(cells.middles) // 10)
     assert search.scores_of_user < 3000 / 8
-    wanted, found = (lists_of(ranker.best(strangers(seen), seen, 10)) for ranker in (exact, exact.searching(search)))
+    wanted, found = (lists_of(best_of(ranker, strangers(seen), seen, 10)) for ranker in (exact, exact.searching(search)))
     met = [len(set(one) & set(other)) / 10 for one, other in zip(wanted, found, strict=True)]
     assert np.mean(met) > 0.9
     favourite = scorers[1].score(strangers(seen)) > 0
@@ -77,6 +79,6 @@ def test_a_tenth_of_the_cells_holds_nearly_all_of_the_best(shelves: Any) -> None
 def test_a_cell_that_holds_most_of_a_catalogue_is_cut(shelves: Any) -> None:
     scorers, blend, _ = shelves
     cell = np.where(np.arange(3000) < 100, np.arange(3000), 100)
-    search = FusedBlend(scorers, blend, np.ones(3000, np.bool_), cell).search_of(1)
+    search = FusedBlend(Panel.of(scorers), blend, np.ones(3000, np.bool_), cell).search_of(1)
     assert search.sizes.max() <= 4 * 3000 / 101
     assert search.sizes.sum() == 3000

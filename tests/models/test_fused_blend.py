@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from models import tiles
 from models.blend import Blend
-from models.chosen import Chosen, published_scores
+from models.block_scores import Panel
+from models.chosen import Chosen, best_of, published_scores
 from models.fused_blend import FusedBlend
 from models.products import DotProduct
 from models.scorer import FAMILIES, UserBlock
@@ -97,7 +98,7 @@ def test_it_chooses_what_scoring_pair_by_pair_would(world: Any, deviations: floa
             tiny = {"ONE_TILE": 0, "SAMPLED": 2, "TILE_CELLS": 17, "CELLS_AT_ONCE": 50, "DEVIATIONS": deviations}
             for name, value in tiny.items():
                 patch.setattr(tiles, name, value)
-        chosen = FusedBlend(scorers, blend, recommendable).best(people, seen, k)
+        chosen = best_of(FusedBlend(Panel.of(scorers), blend, recommendable), people, seen, k)
     lists, totals = pair_by_pair(scorers, blend, recommendable, people, seen, k)
     found = published_scores(chosen.parts, blend.families)
     for user, (expected, scores) in enumerate(zip(lists, totals, strict=True)):
@@ -127,7 +128,8 @@ def test_it_chooses_as_the_blend_that_scores_everything_does() -> None:
     blend = Blend(("a", "b"), ("collaborative", "content"), ("all",), np.array([[0.7, 0.3]]), 0.5)
     seen = sp.random(n_users, n_items, 0.02, "csr", np.float32, rng)
     seen.data[:] = 1
-    fused, voiced = (made(scorers, blend, np.ones(n_items, np.bool_)).best(strangers(seen), seen, 50) for made in (FusedBlend, VoicedBlend))
+    rankers = (made(Panel.of(scorers), blend, np.ones(n_items, np.bool_)) for made in (FusedBlend, VoicedBlend))
+    fused, voiced = (best_of(ranker, strangers(seen), seen, 50) for ranker in rankers)
     np.testing.assert_array_equal(fused.items, voiced.items)
     np.testing.assert_allclose(fused.parts, voiced.parts, atol=1e-5)
     np.testing.assert_array_equal(fused.user_speaks, voiced.user_speaks)
@@ -136,7 +138,7 @@ def test_it_chooses_as_the_blend_that_scores_everything_does() -> None:
 def one_model(users: Matrix, items: Matrix) -> FusedBlend:
     """Rank by the product of given vectors alone."""
     scorer = Multiplied("collaborative", users, items, np.ones(len(items), np.bool_), np.ones(len(users), np.bool_))
-    return FusedBlend([scorer], Blend(("a",), ("collaborative",), ("all",), np.ones((1, 1))), np.ones(len(items), np.bool_))
+    return FusedBlend(Panel.of([scorer]), Blend(("a",), ("collaborative",), ("all",), np.ones((1, 1))), np.ones(len(items), np.bool_))
 
 
 ADVERSARIES = ("lengths from 1e-3 to 1e3", "sorted by score", "each item five times", "all scores negative", "best items in no sample")
@@ -164,7 +166,7 @@ def test_catalogues_of_many_tiles_that_are_hard_to_bound(world: str) -> None:
     seen = sp.lil_matrix((n_users, n_items), dtype=np.float32)
     seen[3, :], seen[4, 3:] = 1, 1
     seen = seen.tocsr()
-    chosen = one_model(users, items).best(strangers(seen), seen, k)
+    chosen = best_of(one_model(users, items), strangers(seen), seen, k)
     scores = np.vecdot(users[:, None], items).astype(np.float64)
     scores[seen.nonzero()] = -np.inf
     for user, listed in enumerate(lists_of(chosen)):
@@ -177,7 +179,7 @@ def test_what_float32_cannot_hold_is_refused() -> None:
     users, items = np.ones((2, 3), np.float32), np.geomspace(1e-42, 1e-40, 15, dtype=np.float32).reshape(5, 3)
     nothing = sp.csr_matrix((2, 5), dtype=np.float32)
     with pytest.raises(ScoreError, match="finite"):
-        one_model(users, items).best(strangers(nothing), nothing, 2)
+        best_of(one_model(users, items), strangers(nothing), nothing, 2)
 
 
 def test_nobodys_list_depends_on_who_else_is_in_the_block() -> None:
@@ -189,7 +191,7 @@ def test_nobodys_list_depends_on_who_else_is_in_the_block() -> None:
     def best(rows: slice) -> Chosen:
         everybody = np.ones(len(users[rows]), np.bool_)
         scorer = Multiplied("collaborative", users[rows], items, np.ones(900, np.bool_), everybody)
-        return FusedBlend([scorer], blend, np.ones(900, np.bool_)).best(strangers(seen[rows]), seen[rows], 10)
+        return best_of(FusedBlend(Panel.of([scorer]), blend, np.ones(900, np.bool_)), strangers(seen[rows]), seen[rows], 10)
 
     together, alone = best(slice(None)), [best(slice(user, user + 1)) for user in range(40)]
     np.testing.assert_array_equal(together.items, np.concatenate([one.items for one in alone]))
@@ -204,4 +206,4 @@ def test_scores_that_are_no_numbers_are_refused_by_name(made: type[Multiplied]) 
     blend = Blend(("content",), ("content",), ("all",), np.ones((1, 1)))
     nothing = sp.csr_matrix((2, 5), dtype=np.float32)
     with pytest.raises(ScoreError, match="content"):
-        FusedBlend([scorer], blend, np.ones(5, np.bool_)).best(strangers(nothing), nothing, 2)
+        best_of(FusedBlend(Panel.of([scorer]), blend, np.ones(5, np.bool_)), strangers(nothing), nothing, 2)
