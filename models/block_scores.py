@@ -17,6 +17,9 @@ from models.top_k import ScoreError
 CELLS_AT_ONCE = 1 << 17
 """Scores standardised at a time, so that their float64 copy stays in cache."""
 
+PAIRS_AT_ONCE = 1 << 9
+"""Pairs of a user and an item whose vectors are brought together at a time, so that they stay in cache."""
+
 LEAST_SPREAD = 4 * float(np.finfo(np.float32).eps)
 """Deviation, as a share of the mean, up to which scores differ by float32 rounding alone."""
 
@@ -104,6 +107,27 @@ class Heard:
     def alone(self, model: int) -> Heard:
         """Return what one of the models says."""
         return Heard(self.users, self.panel.alone(model), self.said[model : model + 1])
+
+    def at(self, model: int, items: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Return what a model says to each user of some items, (block, places), from the vectors of these alone; -1 stands for any item."""
+        one, product = self.said[model], self.panel.products[model]
+        if one.vectors is None or product is None:
+            rows = np.arange(len(items))[:, None]
+            return np.zeros(items.shape) if one.scores is None else one.scores[rows, items].astype(np.float64)
+        found = np.empty(items.shape, np.float32)
+        step = max(1, PAIRS_AT_ONCE // max(1, items.shape[1]))
+        for start in range(0, len(items), step):
+            some = slice(start, start + step)
+            vectors = np.take(product[1].vectors, items[some], axis=0, mode="wrap")
+            np.vecdot(vectors, one.vectors[some, None], out=found[some])
+        return found.astype(np.float64)
+
+    def standardised(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return what every model says to each user of some items, (block, places), on one scale; (models, block, places)."""
+        z = np.zeros((len(self.said), *items.shape), np.float32)
+        for model, one in enumerate(self.said):
+            np.divide(self.at(model, items) - one.mean[:, None], one.deviation[:, None], out=z[model], where=one.speaks[:, None])
+        return z
 
     @cached_property
     def speaks(self) -> NDArray[np.bool_]:

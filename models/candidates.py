@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from models.block_scores import BlockScores
+from models.block_scores import BlockScores, Heard
+from models.chosen import Ranker, allowed_items
 from models.ragged import place_in_row
 from models.top_k import top_k
 
@@ -103,35 +104,72 @@ def collect(
     most_targets: int,
     *,
     newcomers: bool = False,
-    masses: bool = True,
 ) -> Candidates:
     """Gather each user's candidates: the best of every model among what is allowed, and what the user went on to like.
 
     allowed (block, items) marks what may be recommended; targets (block, items) holds the held-out likes, of which the first
-    `most_targets` of a user count. `newcomers` says that the models were not told the users' histories,
-    `masses` whether their mass is wanted: to take it costs as much as to find the candidates.
+    `most_targets` of a user count. `newcomers` says that the models were not told the users' histories.
     """
-    spoken = [block.speaks(model) & allowed for model in range(len(block.z))]
+    log_mass, found = np.empty((*block.z.shape[:2], len(SHARPNESS))), []
+    for model, z in enumerate(block.z):
+        masked = np.where(block.speaks(model) & allowed, z, np.float32(-np.inf))
+        log_mass[model] = log_masses(masked)
+        found.append(top_k(masked, best)[0])
+
+    def at(items: NDArray[np.int32]) -> NDArray[np.float32]:
+        return block.z[:, np.arange(len(items))[:, None], items]
+
+    lists = Candidates.empty(log_mass, segment, np.full(len(segment), newcomers), 0)
+    return _filled(lists, found, allowed, targets, most_targets, block.user_speaks, block.item_speaks, at)
+
+
+def collect_best(
+    heard: Heard,
+    rankers: Sequence[Ranker],
+    seen: sp.csr_matrix,
+    recommendable: NDArray[np.bool_],
+    targets: sp.csr_matrix,
+    best: int,
+    most_targets: int,
+    *,
+    newcomers: bool = False,
+) -> Candidates:
+    """Gather the same without the mass of what is left, which needs every score of every model; `rankers` rank by one model each."""
+    found = [ranker.best(heard.alone(model), seen, best).items for model, ranker in enumerate(rankers)]
+    allowed, segment = allowed_items(seen, recommendable), heard.users.segment
+    no_mass = np.full((len(rankers), len(segment), len(SHARPNESS)), np.nan)
+    lists = Candidates.empty(no_mass, segment, np.full(len(segment), newcomers), 0)
+    return _filled(lists, found, allowed, targets, most_targets, heard.speaks, heard.panel.item_speaks, heard.standardised)
+
+
+def _filled(
+    lists: Candidates,
+    found: Sequence[NDArray[np.int32]],
+    allowed: NDArray[np.bool_],
+    targets: sp.csr_matrix,
+    most_targets: int,
+    user_speaks: NDArray[np.bool_],
+    item_speaks: NDArray[np.bool_],
+    at: Callable[[NDArray[np.int32]], NDArray[np.float32]],
+) -> Candidates:
+    """Put into lists what was found, (users, best) a model, and what was liked; `at` tells scores of items, (users, places), -1 for any."""
     target = np.zeros(allowed.shape, np.bool_)
     target[_first_entries(targets, most_targets)] = True
-    chosen = target & np.logical_or.reduce(spoken)
-    log_mass = np.full((len(block.z), len(segment), len(SHARPNESS)), np.nan)
-    for model, (z, speaks) in enumerate(zip(block.z, spoken, strict=True)):
-        masked = np.where(speaks, z, np.float32(-np.inf))
-        if masses:
-            log_mass[model] = log_masses(masked)
-        items, _ = top_k(masked, best)
+    spoken = (user_speaks.T.astype(np.float32) @ item_speaks.astype(np.float32)) > 0
+    chosen = target & allowed & spoken
+    for items in found:
         user, rank = np.nonzero(items >= 0)
         chosen[user, items[user, rank]] = True
     user, item = np.nonzero(chosen)
     count = np.bincount(user, minlength=len(chosen))
     place = place_in_row(count)
-    lists = Candidates.empty(log_mass, segment, np.full(len(segment), newcomers), count.max(initial=0))
-    lists.z[:, user, place] = block.z[:, user, item]
-    lists.speaks[:, user, place] = np.stack([speaks[user, item] for speaks in spoken])
-    lists.target[user, place] = target[user, item]
-    lists.z[~lists.speaks] = 0
-    return lists
+    filled = Candidates.empty(lists.log_mass, lists.segment, lists.newcomer, count.max(initial=0))
+    items = np.full(filled.target.shape, -1, np.int32)
+    items[user, place] = item
+    filled.speaks[:, user, place] = user_speaks[:, user] & item_speaks[:, item]
+    filled.target[user, place] = target[user, item]
+    np.copyto(filled.z, at(items), where=filled.speaks)
+    return filled
 
 
 def log_masses(z: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -38,9 +38,6 @@ IN_CACHE = 256
 SUMMED_AT_ONCE = 8
 """Users whose scores by several models are added up at a time, so that the terms stay in cache."""
 
-PAIRS_AT_ONCE = 1 << 9
-"""Pairs of a user and an item whose vectors are brought together at a time, so that they stay in cache."""
-
 
 class FusedBlend:
     """Ranks by a blend whose terms are standardised scores; see `models.blend` for what is added up, and `best` for how exactly."""
@@ -106,7 +103,7 @@ class FusedBlend:
             np.divide(weights[:, model], one.deviation, out=scale[model], where=one.speaks)
         rough = self._rough(said, scale, counted, seen)
         places = places_within_reach(rough, k) if self.search is None else self.search.places(rough, k)
-        items, parts = self._exact(said, scale, counted, places, k)
+        items, parts = self._exact(heard, scale, counted, places, k)
         return Chosen(items, parts, speaks)
 
     def _rough(self, said: Sequence[Said], scale: NDArray[np.float64], counted: NDArray[np.float64], seen: sp.csr_matrix) -> RoughScores:
@@ -170,35 +167,21 @@ class FusedBlend:
         return 2 * error, furthest
 
     def _exact(
-        self, said: Sequence[Said], scale: NDArray[np.float64], counted: NDArray[np.float64], place: NDArray[np.intp], k: int
+        self, heard: Heard, scale: NDArray[np.float64], counted: NDArray[np.float64], place: NDArray[np.intp], k: int
     ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """Score the items within reach, places (block, most of a user) or -1, model by model; return the k best and their parts."""
         items = np.where(place >= 0, self.columns[place], -1).astype(np.int32)
         alone = len(self.bounds) == 2
         group = np.zeros((1, 1), np.intp) if alone else np.searchsorted(self.bounds, place, side="right") - 1
         share = 1 / (counted if alone else np.take_along_axis(counted, group, axis=1))
-        parts = np.full((len(said), *place.shape), np.nan)
-        for model, one in enumerate(said):
-            standard = self._scores(model, one, items) - one.mean[:, None]
-            heard = (items >= 0) & one.speaks[:, None] & self.group_speaks[model][group]
-            np.multiply(standard, share * scale[model][:, None], out=parts[model], where=heard)
+        parts = np.full((len(heard.said), *place.shape), np.nan)
+        for model, one in enumerate(heard.said):
+            standard = heard.at(model, items) - one.mean[:, None]
+            speaks = (items >= 0) & one.speaks[:, None] & self.group_speaks[model][group]
+            np.multiply(standard, share * scale[model][:, None], out=parts[model], where=speaks)
         total = np.where(items >= 0, published_scores(parts, self.blend.families), -np.inf)
         order = ranking(total, items)[:, :k]
         return np.take_along_axis(items, order, axis=1), np.take_along_axis(parts, order[None], axis=2)
-
-    def _scores(self, model: int, one: Said, items: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Return what a model says to each user of some items, (block, places), from the vectors of these alone; -1 stands for any item."""
-        product = self.panel.products[model]
-        if one.vectors is None or product is None:
-            rows = np.arange(len(items))[:, None]
-            return np.zeros(items.shape) if one.scores is None else one.scores[rows, items].astype(np.float64)
-        found = np.empty(items.shape, np.float32)
-        step = max(1, PAIRS_AT_ONCE // max(1, items.shape[1]))
-        for start in range(0, len(items), step):
-            some = slice(start, start + step)
-            vectors = np.take(product[1].vectors, items[some], axis=0, mode="wrap")
-            np.vecdot(vectors, one.vectors[some, None], out=found[some])
-        return found.astype(np.float64)
 
 
 def ranking(total: NDArray[np.float64], items: NDArray[np.int32]) -> NDArray[np.intp]:
@@ -211,3 +194,12 @@ def ranking(total: NDArray[np.float64], items: NDArray[np.int32]) -> NDArray[np.
     tied = np.flatnonzero(((ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] > -np.inf)).any(axis=1))
     order[tied] = np.lexsort((items[tied], -total[tied]), axis=1)
     return order
+
+
+def each_alone(panel: Panel, segments: tuple[str, ...], recommendable: NDArray[np.bool_]) -> list[FusedBlend]:
+    """Return what ranks by each model of a panel alone, in its order."""
+    rankers = []
+    for place, scorer in enumerate(panel.scorers):
+        itself = Blend((scorer.name,), (scorer.family,), segments, np.ones((len(segments), 1)))
+        rankers.append(FusedBlend(panel.alone(place), itself, recommendable))
+    return rankers

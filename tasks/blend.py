@@ -14,10 +14,13 @@ from pydantic import BaseModel
 from models.blend import Blend
 from models.blend_inspection import losses_without, weight_deviations
 from models.blend_training import BY_MASS, FITS, BlendConfig, Models, cross_fit
-from models.candidates import Candidates, collect
+from models.block_scores import Heard, Panel
+from models.candidates import Candidates, collect, collect_best
+from models.chosen import allowed_items
 from models.compute import limited_threads
+from models.fused_blend import each_alone
 from models.holdout import user_half
-from tasks.judging import JudgingConfig, ScoredBlock, even_lots, judged_audience, judged_sample, sample_of, scored_blocks
+from tasks.judging import JudgingConfig, even_lots, heard_blocks, judged_audience, judged_sample, sample_of
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
 from tasks.prepare.training_set import TrainingSet
@@ -66,15 +69,21 @@ def blend(night: Night, prepared: Prepared, trained: Trained, config: BlendConfi
     audience, targets = judged_audience(known, by_days=prepared.holdout == "days"), known.targets()
     groups = [*_pupils(known, users, config, new=False), *_pupils(known, newcomers, config, new=True)]
     blocks: list[Candidates] = []
+    panel, most = Panel.of(scorers), (config.candidates, config.max_targets)
+    seen, recommendable = audience.seen, audience.recommendable
+    rankers = each_alone(panel, known.segments.names, recommendable)
     with limited_threads(night.compute):
         for group in groups:
 
-            def collected(said: ScoredBlock, group: _Pupils = group) -> Candidates:
-                lists = (said.people.segment, said.allowed, targets[said.users], config.candidates, config.max_targets)
-                return collect(said.scores, *lists, newcomers=group.new, masses=group.teach_all or method in BY_MASS)
+            def collected(some: NDArray[np.intp], heard: Heard, group: _Pupils = group) -> Candidates:
+                met, liked = seen[some], targets[some]
+                if group.teach_all or method in BY_MASS:
+                    allowed = allowed_items(met, recommendable)
+                    return collect(heard.scores, heard.users.segment, allowed, liked, *most, newcomers=group.new)
+                return collect_best(heard, rankers, met, recommendable, liked, *most, newcomers=group.new)
 
             lots = even_lots(group.users, judging.users_at_once)
-            blocks += scored_blocks(audience, scorers, lots, collected, newcomers=group.new, room=night.room)
+            blocks += heard_blocks(audience, panel, lots, collected, newcomers=group.new, room=night.room)
         candidates = Candidates.together(blocks)
         half = user_half(known.users["user_id"].take(np.concatenate([group.users for group in groups])).to_pylist())
         others = tuple(name for name in dict.fromkeys(config.compare) if name != method)

@@ -13,12 +13,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from models.block_scores import BlockScores, Panel
-from models.chosen import allowed_items
+from models.block_scores import Heard, Panel
 from models.compute import in_order
 from models.leakage import leaked
 from models.metrics import judged_users
-from models.scorer import Histories, Scorer, TrainingData, UserBlock
+from models.scorer import Histories, TrainingData
 from models.sizes import vectors
 from models.top_k import ScoreError
 from models.user_sample import sampled
@@ -70,40 +69,28 @@ class Audience:
         return self.data.interactions.seen()
 
 
-@dataclass(frozen=True)
-class ScoredBlock:
-    """Some users, by number, and all that is said to them; `allowed` (block, items) marks what may be recommended to each."""
-
-    users: NDArray[np.intp]
-    people: UserBlock
-    allowed: NDArray[np.bool_]
-    scores: BlockScores
-
-
-def scored_blocks(
+def heard_blocks(
     audience: Audience,
-    scorers: Sequence[Scorer],
+    panel: Panel,
     lots: Sequence[NDArray[np.intp]],
-    use: Callable[[ScoredBlock], Result],
+    use: Callable[[NDArray[np.intp], Heard], Result],
     *,
     newcomers: bool = False,
     room: int | None = None,
 ) -> Iterator[Result]:
-    """Let every model score lots of users, some lots side by side, and yield in order what `use` makes of each.
+    """Ask models about lots of users, some lots side by side, and yield in order what `use` makes of the users and what they are told.
 
-    `newcomers` are scored as if they had just joined. So many lots stand side by side as `room` bytes hold; their sizes stay, for a lot of
-    another size may round otherwise. Raises NoScoresError, naming the model, where its scores are no numbers.
+    `newcomers` are asked about as if they had just joined. So many lots stand side by side as `room` bytes hold; their sizes stay, for a
+    lot of another size may round otherwise. Raises NoScoresError, naming the model, where its scores are no numbers.
     """
-    panel, seen, histories = Panel.of(scorers), audience.seen, audience.histories
+    histories = audience.histories
 
-    def scored(users: NDArray[np.intp]) -> Result:
+    def heard(users: NDArray[np.intp]) -> Result:
         people = audience.data.block(users, histories)
-        people = people.as_newcomers() if newcomers else people
         with scores_or_held():
-            scores = panel.hear(people).scores
-        return use(ScoredBlock(users, people, allowed_items(seen[users], audience.recommendable), scores))
+            return use(users, panel.hear(people.as_newcomers() if newcomers else people))
 
-    return in_order(scored, lots, lots_in(room, lots, audience, len(scorers)))
+    return in_order(heard, lots, lots_in(room, lots, audience, len(panel.scorers)))
 
 
 def lots_in(room: int | None, lots: Sequence[NDArray[np.intp]], audience: Audience, n_models: int) -> int | None:

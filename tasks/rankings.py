@@ -11,15 +11,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.blend import Blend
-from models.block_scores import Panel
+from models.block_scores import Heard, Panel
 from models.chosen import Chosen, Ranker, published_scores
-from models.compute import in_order
-from models.fused_blend import FusedBlend
+from models.fused_blend import FusedBlend, each_alone
 from models.metrics import Metric, ranking_metrics
 from models.scorer import Family, Scorer
 from models.voiced_blend import VoicedBlend
 from models.voices import AS_THEY_ARE
-from tasks.judging import Audience, even_lots, lots_in, scores_or_held
+from tasks.judging import Audience, even_lots, heard_blocks
 
 BLEND = "blend"
 """The kind of blend that is published."""
@@ -86,28 +85,25 @@ def rank(
     """
     rankings, may_be_served = Rankings(), {BLEND, *(scorer.name for scorer in judge.scorers)}
     audience, panel = judge.audience, Panel.of(judge.scorers)
-    ways, seen, histories = _ways(judge, panel), audience.seen, audience.histories
+    ways, seen = _ways(judge, panel), audience.seen
     half_of = np.zeros(audience.data.interactions.n_users, np.int8)
     half_of[users] = half
     # A lot is of one half and so judged by one blend: a lot of both would have to be taken apart, score by score.
     order = np.argsort(half, kind="stable")
     lots = [lot for some in np.split(users[order], [np.count_nonzero(half == 0)]) for lot in even_lots(some, judge.at_once)]
 
-    def ranked(some: NDArray[np.intp]) -> Rankings:
-        lot, people = Rankings(), audience.data.block(some, histories)
-        met = seen[some]
+    def ranked(some: NDArray[np.intp], heard: Heard) -> Rankings:
+        lot, met = Rankings(), seen[some]
         met_by_then = None if seen_then is None else met + seen_then[some]
-        with scores_or_held():
-            heard = panel.hear(people.as_newcomers() if newcomers else people)
-            for way in ways:
-                said, ranker = heard if way.model is None else heard.alone(way.model), way.rankers[half_of[some[0]]]
-                chosen = ranker.best(said, met, judge.k)
-                lot.lists[way.name], lot.constant[way.name] = [chosen.items], [_constant(chosen, ranker.blend.families)]
-                if met_by_then is not None and way.name in may_be_served:
-                    lot.fresh[way.name] = [ranker.best(said, met_by_then, judge.k).items]
+        for way in ways:
+            said, ranker = heard if way.model is None else heard.alone(way.model), way.rankers[half_of[some[0]]]
+            chosen = ranker.best(said, met, judge.k)
+            lot.lists[way.name], lot.constant[way.name] = [chosen.items], [_constant(chosen, ranker.blend.families)]
+            if met_by_then is not None and way.name in may_be_served:
+                lot.fresh[way.name] = [ranker.best(said, met_by_then, judge.k).items]
         return lot
 
-    for lot in in_order(ranked, lots, lots_in(judge.room, lots, audience, len(judge.scorers))):
+    for lot in heard_blocks(audience, panel, lots, ranked, newcomers=newcomers, room=judge.room):
         rankings.join(lot)
     rankings.put_back(order)
     return rankings
@@ -130,11 +126,8 @@ def _ways(judge: Judge, panel: Panel) -> list[_Way]:
         return fused.blending(blend) if fused and blend.voice == AS_THEY_ARE else VoicedBlend(panel, blend, recommendable)
 
     ways = [_Way(name, None, (by(blends[0]), by(blends[-1]))) for name, blends in judge.blends.items()]
-    segments = judge.audience.data.segments
-    for place, scorer in enumerate(judge.scorers if judge.singly else ()):
-        itself = Blend((scorer.name,), (scorer.family,), segments, np.ones((len(segments), 1)))
-        ranker = FusedBlend(panel.alone(place), itself, recommendable)
-        ways.append(_Way(scorer.name, place, (ranker, ranker)))
+    alone = each_alone(panel, judge.audience.data.segments, recommendable) if judge.singly else []
+    ways += (_Way(scorer.name, place, (ranker, ranker)) for place, (scorer, ranker) in enumerate(zip(judge.scorers, alone, strict=False)))
     return ways
 
 

@@ -11,15 +11,17 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
+from models.block_scores import Panel
 from models.bootstrap import BootstrapConfig, Interval, mean_interval
 from models.compute import ComputeConfig, limited_threads
 from models.divergence import DivergedError
+from models.fused_blend import each_alone
 from models.holdout import HoldoutConfig, user_half
 from models.metrics import ranking_metrics
 from models.rolling_windows import among, rolling_windows
 from models.scorer import Scorer
-from models.top_k import ScoreError, top_k
-from tasks.judging import Audience, JudgingConfig, ScoredBlock, even_lots, judged_sample, scored_blocks
+from models.top_k import ScoreError
+from tasks.judging import Audience, JudgingConfig, even_lots, heard_blocks, judged_sample
 from tasks.prepare.training_set import TrainingSet
 from tasks.tune.study import UnfitError
 
@@ -94,17 +96,15 @@ def fitted(scorer: Scorer, ground: Ground, seed: int, compute: ComputeConfig, to
 
 def ndcg(scorer: Scorer, ground: Ground, k: int, users_at_once: int, compute: ComputeConfig) -> NDArray[np.float64]:
     """Rank the whole catalogue for each judged user by one model alone, and return NDCG@k of each; (judged,)."""
+    audience, panel = ground.audience, Panel.of([scorer])
+    (ranker,) = each_alone(panel, audience.data.segments, audience.recommendable)
+    seen, lots = audience.seen, even_lots(ground.users, users_at_once)
     try:
         with limited_threads(compute):
-            lots = even_lots(ground.users, users_at_once)
-            lists = list(scored_blocks(ground.audience, [scorer], lots, lambda said: _ranked(said, k)))
+            lists = list(heard_blocks(audience, panel, lots, lambda users, heard: ranker.best(heard, seen[users], k).items))
     except ScoreError as error:
         raise UnfitError(str(error)) from error
     return ranking_metrics(np.concatenate(lists), ground.targets, k)["ndcg"]
-
-
-def _ranked(said: ScoredBlock, k: int) -> NDArray[np.int32]:
-    return top_k(np.where(said.allowed & said.scores.speaks(0), said.scores.z[0], np.float32(-np.inf)), k)[0]
 
 
 def worth(values: list[NDArray[np.float64]], grounds: tuple[Ground, ...]) -> float:

@@ -15,9 +15,13 @@ from models.blend import Blend
 from models.blend_losses import ListLoss, ndcg_loss, softmax_loss
 from models.blend_training import BlendConfig, Models, cross_fit, fit_blends
 from models.blend_weights import WeightProblem
-from models.block_scores import BlockScores
-from models.candidates import Candidates, collect
+from models.block_scores import BlockScores, Panel
+from models.candidates import Candidates, collect, collect_best
+from models.chosen import allowed_items
 from models.divergence import DivergedError
+from models.fused_blend import each_alone
+from tests.models.made_up import Multiplied, Told
+from tests.worlds import strangers
 
 N_USERS, N_ITEMS = 200, 60
 SEGMENTS = ("few", "many", "never seen")
@@ -73,6 +77,29 @@ def test_candidates_are_every_models_best_and_what_the_user_went_on_to_like() ->
         np.testing.assert_array_equal(found.z[:, user, valid], block.z[:, user, items])
         np.testing.assert_array_equal(found.speaks[:, user, valid], speaks[:, items])
         np.testing.assert_array_equal(found.target[user, valid], [item in targets[user].indices for item in items])
+
+
+def test_candidates_found_by_rankers_are_those_of_the_whole_catalogue() -> None:
+    """With everything every model says in memory, or with its best alone: the same candidates."""
+    rng, knows_item, knows_user = np.random.default_rng(30), np.arange(N_ITEMS) >= 5, np.arange(N_USERS) % 7 > 0
+    vectors = [(rng.normal(size=(N_USERS, 4)).astype(np.float32), rng.normal(size=(N_ITEMS, 4)).astype(np.float32)) for _ in range(2)]
+    panel = Panel.of(
+        [
+            Multiplied("collaborative", *vectors[0], np.ones(N_ITEMS, np.bool_), knows_user),
+            Told("content", *vectors[1], knows_item, np.ones(N_USERS, np.bool_)),
+        ]
+    )
+    seen, targets = (sp.csr_matrix(rng.random((N_USERS, N_ITEMS)) < share, dtype=np.float32) for share in (0.2, 0.05))
+    heard, recommendable = panel.hear(strangers(seen)), np.arange(N_ITEMS) != 20
+    whole = collect(heard.scores, heard.users.segment, allowed_items(seen, recommendable), targets, 10, 3, newcomers=True)
+    rankers = each_alone(panel, ("all",), recommendable)
+    found = collect_best(heard, rankers, seen, recommendable, targets, 10, 3, newcomers=True)
+    np.testing.assert_array_equal(found.speaks, whole.speaks)
+    np.testing.assert_array_equal(found.target, whole.target)
+    np.testing.assert_allclose(found.z, whole.z, atol=1e-4)
+    assert whole.speaks.any(axis=(0, 2)).all()
+    assert np.isnan(found.log_mass).all()
+    assert found.newcomer.all()
 
 
 def test_blocks_of_users_join_to_what_they_are_together() -> None:

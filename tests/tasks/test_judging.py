@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 
+from models.block_scores import Panel
 from models.knowledge.popularity import Popularity
 from models.top_k import ScoreError
-from tasks.judging import Audience, JudgingConfig, even_lots, judged_sample, sample_of, scored_blocks
+from tasks.judging import Audience, JudgingConfig, even_lots, heard_blocks, judged_sample, sample_of
 from tasks.refusals import NightHeldError
 from tests.worlds import two_tastes
 
@@ -29,7 +30,7 @@ def test_a_model_whose_scores_are_no_numbers_holds_the_night_under_its_name():
     data = two_tastes().data
     audience = Audience(data, np.ones(data.interactions.n_items, np.bool_))
     with pytest.raises(NightHeldError, match=r"found popularity: scores must be finite.*leave it out of models in \[train\]") as held:
-        list(scored_blocks(audience, [Mad().fit(data, 0)], [np.arange(2)], lambda said: said.users))
+        list(heard_blocks(audience, Panel.of([Mad().fit(data, 0)]), [np.arange(2)], lambda users, _: users))
     assert isinstance(held.value, ScoreError)
 
 
@@ -60,9 +61,9 @@ def test_how_much_stands_side_by_side_changes_nothing_that_is_said():
     """With room for one lot, for all, and without a bound, every user hears the same bytes."""
     data = two_tastes().data
     audience = Audience(data, np.ones(data.interactions.n_items, np.bool_))
-    scorers, lots = [Popularity().fit(data, 0)], even_lots(np.arange(data.interactions.n_users), 3)
+    panel, lots = Panel.of([Popularity().fit(data, 0)]), even_lots(np.arange(data.interactions.n_users), 3)
     said = [
-        np.concatenate(list(scored_blocks(audience, scorers, lots, lambda block: block.scores.z[0], room=room))).tobytes()
+        np.concatenate(list(heard_blocks(audience, panel, lots, lambda _, heard: heard.scores.z[0], room=room))).tobytes()
         for room in (None, 0, 10**9)
     ]
     assert said[0] == said[1] == said[2]
