@@ -1,11 +1,11 @@
 """Guard the speed of ranking and of whole nights, as ratios to rivals in the same run: exits 1 when one is missed by more than SLACK.
 
-A small form of scoring.py and speed.py. What is missed is measured once more before it counts: times of one machine vary by a fifth.
+A small form of scoring.py and speed.py. Other work on a machine only ever takes time away, so the best round counts, and what is missed is
+measured once more: what has become slower is slower in its best round, too.
 """
 
 from __future__ import annotations
 
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +61,7 @@ Ratios = Mapping[str, float]
 def quick(
     *,
     users: Annotated[int, Parameter(help="Users that are ranked for.")] = 20_000,
-    rounds: Annotated[int, Parameter(help="Rounds of ranking, in turn; medians count.")] = 2,
+    rounds: Annotated[int, Parameter(help="Rounds of ranking, in turn; the best counts.")] = 2,
     nights: Annotated[int, Parameter(help="Rounds of nights and scripts, in turn.")] = 1,
     rivals_python: Annotated[Path, Parameter(help="Interpreter that has faiss and implicit.")] = Path(".venv/bench/bin/python"),
 ) -> int:
@@ -70,14 +70,14 @@ def quick(
 
 
 def guard(measures: Sequence[Callable[[], Ratios]], limits: Mapping[str, Limit] = LIMITS) -> int:
-    """Measure, and what is missed once more; print every ratio beside its limit, and return 1 where one was missed both times."""
+    """Measure, and what is missed once more; print every ratio beside its limit, and return 1 where the best of both is missed."""
     missed = []
     for measure in measures:
         ratios = measure()
         if told(ratios, limits):
             print("Missed; measured once more:")
-            ratios = measure()
-            missed += told(ratios, limits)
+            again = measure()
+            missed += told({name: min(ratio, again[name]) for name, ratio in ratios.items()}, limits)
     for name in missed:
         print(f"MISSED: {name} by more than {SLACK} times its limit", file=sys.stderr)
     return 1 if missed else 0
@@ -94,17 +94,14 @@ def told(ratios: Ratios, limits: Mapping[str, Limit]) -> list[str]:
 
 
 def ranking(n_users: int, rounds: int, rivals_python: Path) -> Ratios:
-    """Return our seconds over those of every rival that ranks, the medians of the rounds.
+    """Return our seconds over those of every rival that ranks, of the best round.
 
     Raises RuntimeError where a rival is not installed and for lists that are not the best ones.
     """
     found = scoring.timed(["ours", *RANKING], n_users, rounds, rivals_python)
     if found["ours"].wrong:
         raise RuntimeError(f"{found['ours'].wrong} of {scoring.CHECKED} lists are not the best there are")
-    return {
-        f"ranking / {name}": statistics.median(a / b for a, b in zip(found["ours"].seconds, found[name].seconds, strict=True))
-        for name in RANKING
-    }
+    return {f"ranking / {name}": min(a / b for a, b in zip(found["ours"].seconds, found[name].seconds, strict=True)) for name in RANKING}
 
 
 def nights_beside_lines(rounds: int) -> Ratios:
