@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit, softmax
 
 from models.blend_losses import Array, Cells, ListLoss, Lists, ndcg_loss, softmax_loss
@@ -74,6 +73,8 @@ class WeightProblem:
 
     def minimise(self, loss: ListLoss, start: Array, steps: int) -> Array:
         """Return where a loss leads by L-BFGS; raises DivergedError on a loss that is no number."""
+        from scipy.optimize import minimize  # a third of a second, for which every command would wait
+
         found = minimize(
             self.value,
             start,

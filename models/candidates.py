@@ -119,8 +119,8 @@ def collect(
     def at(items: NDArray[np.int32]) -> NDArray[np.float32]:
         return block.z[:, np.arange(len(items))[:, None], items]
 
-    lists = Candidates.empty(log_mass, segment, np.full(len(segment), newcomers), 0)
-    return _filled(lists, found, allowed, targets, most_targets, block.user_speaks, block.item_speaks, at)
+    lists = _filled(found, _wanted(targets, most_targets, allowed), block.user_speaks, block.item_speaks, at)
+    return Candidates(*lists, segment, log_mass, np.full(len(segment), newcomers))
 
 
 def collect_best(
@@ -136,40 +136,45 @@ def collect_best(
 ) -> Candidates:
     """Gather the same without the mass of what is left, which needs every score of every model; `rankers` rank by one model each."""
     found = [ranker.best(heard.alone(model), seen, best).items for model, ranker in enumerate(rankers)]
-    allowed, segment = allowed_items(seen, recommendable), heard.users.segment
-    no_mass = np.full((len(rankers), len(segment), len(SHARPNESS)), np.nan)
-    lists = Candidates.empty(no_mass, segment, np.full(len(segment), newcomers), 0)
-    return _filled(lists, found, allowed, targets, most_targets, heard.speaks, heard.panel.item_speaks, heard.standardised)
+    wanted = _wanted(targets, most_targets, allowed_items(seen, recommendable))
+    lists = _filled(found, wanted, heard.speaks, heard.panel.item_speaks, heard.standardised)
+    no_mass = np.full((*heard.speaks.shape, len(SHARPNESS)), np.nan)
+    return Candidates(*lists, heard.users.segment, no_mass, np.full(len(heard.users), newcomers))
+
+
+def _wanted(targets: sp.csr_matrix, most: int, allowed: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return user and item of the first held-out likes of each user that are allowed."""
+    user, item = _first_entries(targets, most)
+    kept = allowed[user, item]
+    return user[kept], item[kept]
 
 
 def _filled(
-    lists: Candidates,
     found: Sequence[NDArray[np.int32]],
-    allowed: NDArray[np.bool_],
-    targets: sp.csr_matrix,
-    most_targets: int,
+    wanted: tuple[NDArray[np.intp], NDArray[np.intp]],
     user_speaks: NDArray[np.bool_],
     item_speaks: NDArray[np.bool_],
     at: Callable[[NDArray[np.int32]], NDArray[np.float32]],
-) -> Candidates:
-    """Put into lists what was found, (users, best) a model, and what was liked; `at` tells scores of items, (users, places), -1 for any."""
-    target = np.zeros(allowed.shape, np.bool_)
-    target[_first_entries(targets, most_targets)] = True
-    spoken = (user_speaks.T.astype(np.float32) @ item_speaks.astype(np.float32)) > 0
-    chosen = target & allowed & spoken
-    for items in found:
-        user, rank = np.nonzero(items >= 0)
-        chosen[user, items[user, rank]] = True
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Put what was found, (block, best) a model, and what was liked side by side: `z`, `speaks` and `target` of `Candidates`.
+
+    `at` tells the scores of items, (block, places), of which -1 stands for any.
+    """
+    target, chosen = np.zeros((2, user_speaks.shape[1], item_speaks.shape[1]), np.bool_)
+    user, item = wanted
+    target[user, item] = True
+    chosen[user, item] = (user_speaks[:, user] & item_speaks[:, item]).any(axis=0)
+    for best in found:
+        user, rank = np.nonzero(best >= 0)
+        chosen[user, best[user, rank]] = True
     user, item = np.nonzero(chosen)
     count = np.bincount(user, minlength=len(chosen))
     place = place_in_row(count)
-    filled = Candidates.empty(lists.log_mass, lists.segment, lists.newcomer, count.max(initial=0))
-    items = np.full(filled.target.shape, -1, np.int32)
+    items = np.full((len(chosen), count.max(initial=0)), -1, np.int32)
     items[user, place] = item
-    filled.speaks[:, user, place] = user_speaks[:, user] & item_speaks[:, item]
-    filled.target[user, place] = target[user, item]
-    np.copyto(filled.z, at(items), where=filled.speaks)
-    return filled
+    speaks = np.zeros((len(user_speaks), *items.shape), np.bool_)
+    speaks[:, user, place] = user_speaks[:, user] & item_speaks[:, item]
+    return np.where(speaks, at(items), np.float32(0)), speaks, (items >= 0) & np.take_along_axis(target, items, axis=1)
 
 
 def log_masses(z: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -12,10 +12,13 @@ from typing import TypeVar
 
 import scipy.linalg  # noqa: F401  # loads SciPy's own BLAS: only libraries that are loaded already can be limited
 from pydantic import BaseModel, Field
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
+
+BLAS = ThreadpoolController().select(user_api="blas")
+"""NumPy's and SciPy's, which are loaded by now; looking for them takes milliseconds, and there are hundreds of loops a night."""
 
 AHEAD = 2
 """Parts per thread that may be done or under way before the first of them is taken: results wait in memory."""
@@ -54,12 +57,12 @@ def in_order(work: Callable[[Part], Result], parts: Iterable[Part], at_once: int
     thread already, by a caller who runs threads of its own, the parts are done in turn and no limit is touched: limits hold for the whole
     process.
     """
-    threads = max((library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"), default=1)
+    threads = max((library["num_threads"] for library in BLAS.info()), default=1)
     if threads == 1:
         yield from map(work, parts)
         return
     threads = min(threads, at_once or threads)
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+    with BLAS.limit(limits=1), ThreadPoolExecutor(threads) as pool:
         ahead: deque[Future[Result]] = deque()
         try:
             for part in parts:

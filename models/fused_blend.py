@@ -115,7 +115,7 @@ class FusedBlend:
         vectors = [scale[model][:, None] * one.vectors for model, one in enumerate(said) if one.vectors is not None]
         taken_off = np.stack([factor * one.mean for factor, one in zip(scale, said, strict=True)], axis=1) @ self.group_speaks
         of_users, share = np.column_stack([*vectors, -taken_off]), 1 / counted
-        sums = self._summed_scores(said, scale, np.ones(len(share)))
+        sums = self._summed_scores(said, scale)
         alone = len(self.bounds) == 2 and sums is None and bool(share.all())
         if alone:  # the division by what is counted is part of the product
             of_users *= share
@@ -137,12 +137,12 @@ class FusedBlend:
             error.astype(np.float32),
         )
 
-    def _summed_scores(self, said: Sequence[Said], scale: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float32] | None:
+    def _summed_scores(self, said: Sequence[Said], scale: NDArray[np.float64]) -> NDArray[np.float32] | None:
         """Add up the scaled scores of the models that are no products; (block, columns), None where all are."""
-        terms = [(one.scores, (f * share).astype(np.float32)) for one, f in zip(said, scale, strict=True) if one.scores is not None]
+        terms = [(one.scores, of.astype(np.float32)) for one, of in zip(said, scale, strict=True) if one.scores is not None]
         if not terms:
             return None
-        total = np.empty((len(share), len(self.columns)), np.float32)
+        total = np.empty((scale.shape[1], len(self.columns)), np.float32)
         for start in range(0, len(total), SUMMED_AT_ONCE):
             rows = slice(start, start + SUMMED_AT_ONCE)
             summed = sum(scores[rows] * factor[rows, None] for scores, factor in terms)

@@ -7,8 +7,7 @@ users really went on to like (temperature scaling, Guo et al. 2017); the shares 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
+from numpy.typing import ArrayLike, NDArray
 
 from models.candidates import SHARPNESS, Candidates
 
@@ -36,8 +35,15 @@ def _temperature(candidates: Candidates, model: int) -> float:
         return 1.0
     of_targets = np.where(hit[users], candidates.z[model, users].astype(np.float64), 0).sum(axis=1) / n_hits[users]
     fine = np.geomspace(SHARPNESS[0], SHARPNESS[-1], FINE_STEPS)
-    mass = CubicSpline(np.log(SHARPNESS), candidates.log_mass[model, users].mean(axis=0))(np.log(fine))
+    mass = _log_mass_at(fine, candidates.log_mass[model, users].mean(axis=0))
     return float(1 / fine[np.argmin(mass - fine * of_targets.mean())])
+
+
+def _log_mass_at(sharpness: ArrayLike, log_mass: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mass at any sharpness from that at a few, (..., SHARPNESS)."""
+    from scipy.interpolate import CubicSpline  # a third of a second, for which every command would wait
+
+    return CubicSpline(np.log(SHARPNESS), log_mass, axis=-1)(np.log(sharpness))
 
 
 def likelihoods(candidates: Candidates, of_models: tuple[float, ...]) -> NDArray[np.float64]:
@@ -48,7 +54,7 @@ def likelihoods(candidates: Candidates, of_models: tuple[float, ...]) -> NDArray
         users = np.flatnonzero(speaks.any(axis=1))
         if not len(users):
             continue
-        log_mass = CubicSpline(np.log(SHARPNESS), candidates.log_mass[model, users], axis=1)(np.log(1 / temperature))
+        log_mass = _log_mass_at(1 / temperature, candidates.log_mass[model, users])
         found[model, users] = np.where(speaks[users], np.exp(candidates.z[model, users] / temperature - log_mass[:, None]), 0)
     return found
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from models.block_scores import Heard, Panel
+from models.chosen import Ranker
 from models.compute import in_order
 from models.leakage import leaked
 from models.metrics import judged_users
@@ -90,13 +91,15 @@ def heard_blocks(
         with scores_or_held():
             return use(users, panel.hear(people.as_newcomers() if newcomers else people))
 
-    return in_order(heard, lots, lots_in(room, lots, audience, len(panel.scorers)))
+    of_lot = lot_bytes(max(map(len, lots), default=0), len(audience.recommendable), len(panel.scorers))
+    return in_order(heard, lots, None if room is None else max(1, room // max(1, of_lot)))
 
 
-def lots_in(room: int | None, lots: Sequence[NDArray[np.intp]], audience: Audience, n_models: int) -> int | None:
-    """Return how many lots may stand side by side in so many bytes, one in any case; None where nothing bounds them."""
-    of_lot = lot_bytes(max(map(len, lots), default=0), len(audience.recommendable), n_models)
-    return None if room is None else max(1, room // max(1, of_lot))
+def best_lists(audience: Audience, ranker: Ranker, lots: Sequence[NDArray[np.intp]], k: int) -> NDArray[np.int32]:
+    """Rank for lots of users what they have not met; (users, k), -1 behind the last. Raises NoScoresError as `heard_blocks` does."""
+    seen = audience.seen
+    lists = heard_blocks(audience, ranker.panel, lots, lambda users, heard: ranker.best(heard, seen[users], k).items)
+    return np.concatenate(list(lists))
 
 
 def lot_bytes(n_users: int, n_items: int, n_models: int) -> int:

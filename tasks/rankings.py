@@ -127,8 +127,7 @@ def _ways(judge: Judge, panel: Panel) -> list[_Way]:
 
     ways = [_Way(name, None, (by(blends[0]), by(blends[-1]))) for name, blends in judge.blends.items()]
     alone = each_alone(panel, judge.audience.data.segments, recommendable) if judge.singly else []
-    ways += (_Way(scorer.name, place, (ranker, ranker)) for place, (scorer, ranker) in enumerate(zip(judge.scorers, alone, strict=False)))
-    return ways
+    return ways + [_Way(ranker.blend.models[0], place, (ranker, ranker)) for place, ranker in enumerate(alone)]
 
 
 def _constant(chosen: Chosen, families: tuple[Family, ...]) -> NDArray[np.bool_]:

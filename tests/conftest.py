@@ -92,6 +92,18 @@ def stage_inbox(night: Nights) -> StageInbox:
 SMALL_SHOP = ShopConfig(n_users=80, n_items=200, n_tastes=4, start=date(2026, 1, 5), days=24, history_days=20, interactions_per_day=100)
 """A shop whose night takes seconds: enough to learn its tastes from, no more."""
 
+WITHOUT_NETWORKS = """
+[train]
+models = ["ease", "als", "transitions", "content_knn", "popularity", "nearby", "rules"]
+
+[blend]
+resamples = 2
+
+[gate]
+min_new_users = 30
+"""
+"""Settings of nights that need seconds; what TensorFlow learns takes most of a small night, and its own tests hold it."""
+
 SMALL_SETTINGS = """
 [train.towers]
 epochs = 2
@@ -105,6 +117,7 @@ resamples = 2
 [gate]
 min_new_users = 30
 """
+"""Settings of small nights with every model."""
 
 
 @pytest.fixture
@@ -125,9 +138,9 @@ def run() -> Run:
 
 @pytest.fixture(scope="session")
 def published_once(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Publish the first two nights of the small shop, once for all tests; nobody may change it."""
+    """Publish the first two nights of the small shop without networks, once for all tests; nobody may change it."""
     workspace = Workspace(tmp_path_factory.mktemp("published") / "shop")
-    workspace.create(SMALL_SETTINGS)
+    workspace.create(WITHOUT_NETWORKS)
     shop = Shop(SMALL_SHOP)
     for day in SMALL_SHOP.delivery_dates[:2]:
         write_delivery(shop, day, workspace.root / "inbox")

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tasks.shop import Shop, write_delivery
+from tasks.workspace import Workspace
+from tests.conftest import SMALL_SHOP
+
 ROOT = Path(__file__).parent.parent
 HEAVY = ("tensorflow", "keras", "great_expectations", "prefect", "matplotlib")
 
@@ -26,6 +30,21 @@ def test_help_loads_nothing_heavy():
 @pytest.mark.parametrize("module", ["flows.nightly", "flows.settings", "flows.backfill", "flows.republish"])
 def test_heavy_libraries_load_only_with_the_step_that_needs_them(module):
     assert not loaded_after(f"import {module}") & set(HEAVY)
+
+
+def test_a_night_without_networks_never_loads_tensorflow(tmp_path):
+    workspace, day = Workspace(tmp_path / "shop"), SMALL_SHOP.delivery_dates[0]
+    workspace.create('[train]\nmodels = ["ease", "popularity"]\n')
+    write_delivery(Shop(SMALL_SHOP), day, workspace.root / "inbox")
+    night = (
+        "from datetime import date\nfrom pathlib import Path\nfrom flows.attempt import Options\nfrom flows.nightly import run_night\n"
+        f"from flows.settings import load_settings\nroot = Path({str(workspace.root)!r})\n"
+        f"ending = run_night(root, date.fromisoformat({str(day)!r}), load_settings(root), Options())\n"
+        "assert ending.ending == 'published', ending.reason"
+    )
+    loaded = loaded_after(night)
+    assert "great_expectations" in loaded
+    assert not loaded & {"tensorflow", "keras", "prefect"}
 
 
 @pytest.mark.parametrize("module", ["flows.status", "flows.verify", "flows.rollback", "flows.gc", "flows.doctor"])

@@ -26,7 +26,7 @@ from tasks.refusals import LockHeldError, UsageError
 from tasks.shop import write_bad_delivery, write_delivery
 from tasks.storage import file_hash
 from tasks.workspace import Workspace
-from tests.conftest import SMALL_SETTINGS, SMALL_SHOP
+from tests.conftest import SMALL_SETTINGS, SMALL_SHOP, WITHOUT_NETWORKS
 
 FIRST, SECOND, THIRD, FOURTH = SMALL_SHOP.delivery_dates[:4]
 
@@ -61,7 +61,7 @@ def _in_kathmandu(monkeypatch):
 def test_the_same_inputs_give_the_same_bytes_in_another_workspace_zone_and_number_of_threads(published_workspace, tmp_path, shop, run):
     """Everything but `runs`, which tells how long things took, is the same to the byte."""
     other = Workspace(tmp_path / "other")
-    other.create(f"{SMALL_SETTINGS}\n[warehouse]\nthreads = 1\n")
+    other.create(f"{WITHOUT_NETWORKS}\n[warehouse]\nthreads = 1\n")
     write_delivery(shop, FIRST, other.root / "inbox")
     assert run(other, FIRST).ending == "published"
     for path in sorted(other.tables.glob("*/*/*.parquet")):

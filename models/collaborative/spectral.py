@@ -126,9 +126,7 @@ class Spectral:
     def _root_likes(self) -> NDArray[np.float32]:
         return np.sqrt(np.maximum(self._n_likes, 1)).astype(np.float32)
 
-    def _low_pass(
-        self, liked: slice | NDArray[np.intp], scored: slice | NDArray[np.intp]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _low_pass(self, liked: NDArray[np.intp], scored: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the ideal low-pass filter from liked items to scored ones, weight included, as two (items, rank) factors."""
         root, weight = self._root_likes()[:, None], np.float32(self.config.low_pass_weight)
         return self._basis[liked] / root[liked], self._basis[scored] * (weight * root[scored])

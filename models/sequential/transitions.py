@@ -224,14 +224,14 @@ class Walks:
             stop = min(start + PLACES_AT_ONCE, len(liked) - window)
             after, before = np.zeros(stop - start), np.zeros(stop - start)
             for step in range(1, window + 1):
-                for sign, total in ((1, after), (-1, before)):
+                for sign, side in ((1, after), (-1, before)):
                     aim = slice(start + sign * step, stop + sign * step)
                     weight = decay[step - 1] * liked[aim]
                     if self.config.gap_days is not None:
                         weight *= halved(np.abs(self.age_days[start:stop] - self.age_days[aim]), self.config.gap_days)
-                    total += weight
-            sums = (after + back * before, before + back * after)
-            return np.stack([np.bincount(self.item[start:stop], weight, self.n_items + 1) for weight in sums])
+                    side += weight
+            both = (after + back * before, before + back * after)
+            return np.stack([np.bincount(self.item[start:stop], steps, self.n_items + 1) for steps in both])
 
         total = np.zeros((2, self.n_items + 1))
         for sums in in_order(met, range(window, len(liked) - window, PLACES_AT_ONCE)):

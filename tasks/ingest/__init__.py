@@ -69,8 +69,9 @@ def ingest(
 
     Raises InputRefusedError for an unreadable file, a delivery outside the volume band, or no interactions at all.
     """
-    preload("great_expectations")  # the step after next needs it, and it takes seconds to load
     earlier = [delivery for delivery in accepted(night.workspace) if delivery.counts_on(night.run_date)]
+    if earlier or any(night.workspace.inbox("interactions").iterdir()):
+        preload("great_expectations")  # the step after next needs it, and it takes seconds to load
     still_written = unfinished(night.workspace, source, night.started_at)
     for name, reason in still_written.items():
         log.warning("ingest: %s is still being written and left for a later night: %s", name, reason)

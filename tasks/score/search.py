@@ -13,13 +13,12 @@ from pydantic import BaseModel
 from models.blend import Blend
 from models.block_scores import Panel
 from models.cells import Cells, cells_of_catalogue
-from models.chosen import Chosen, Ranker, best_of
-from models.compute import in_order
+from models.chosen import Ranker
 from models.fused_blend import FusedBlend
 from models.scorer import Scorer
 from models.voiced_blend import VoicedBlend
 from models.voices import AS_THEY_ARE
-from tasks.judging import Audience, even_lots, scores_or_held
+from tasks.judging import Audience, best_lists, even_lots
 from tasks.score.config import ScoreConfig
 
 log = logging.getLogger("nightly")
@@ -70,12 +69,12 @@ def found_by(
     exact = FusedBlend(panel, blend, audience.recommendable, None if cells is None else cells.of_item)
     if cells is None:
         return Found(exact)
-    wanted = _lists(audience, exact, users, config.k, memory)
+    wanted = best_lists(audience, exact, even_lots(users, exact.users_at_once(memory)), config.k)
     probes = FEWEST_PROBES
     while True:
         search = exact.search_of(probes)
         ranker = exact.searching(search)
-        measured = recall(_lists(audience, ranker, users, config.k, memory), wanted)
+        measured = recall(best_lists(audience, ranker, even_lots(users, ranker.users_at_once(memory)), config.k), wanted)
         share = search.scores_of_user / max(1, len(exact.columns))
         log.info("score: looking into %d of %d cells finds %.1f%% of the best %d", search.probes, search.n_cells, 100 * measured, config.k)
         enough, too_many = measured >= config.min_search_recall, share > LARGEST_SHARE
@@ -89,12 +88,3 @@ def recall(lists: NDArray[np.int32], wanted: NDArray[np.int32]) -> float:
     """Return the share of the wanted items, (users, k) or -1, that the lists hold; 1 where nothing is wanted."""
     met = (wanted[:, :, None] == lists[:, None, :]).any(axis=2) & (wanted >= 0)
     return float(met.sum() / max(1, np.count_nonzero(wanted >= 0))) if (wanted >= 0).any() else 1.0
-
-
-def _lists(audience: Audience, ranker: Ranker, users: NDArray[np.intp], k: int, memory: int) -> NDArray[np.int32]:
-    def best(some: NDArray[np.intp]) -> Chosen:
-        with scores_or_held():
-            return best_of(ranker, audience.data.block(some, audience.histories), audience.seen[some], k)
-
-    lots = even_lots(users, ranker.users_at_once(memory))
-    return np.concatenate([chosen.items for chosen in in_order(best, lots)])

@@ -21,7 +21,7 @@ from models.metrics import ranking_metrics
 from models.rolling_windows import among, rolling_windows
 from models.scorer import Scorer
 from models.top_k import ScoreError
-from tasks.judging import Audience, JudgingConfig, even_lots, heard_blocks, judged_sample
+from tasks.judging import Audience, JudgingConfig, best_lists, even_lots, judged_sample
 from tasks.prepare.training_set import TrainingSet
 from tasks.tune.study import UnfitError
 
@@ -96,15 +96,14 @@ def fitted(scorer: Scorer, ground: Ground, seed: int, compute: ComputeConfig, to
 
 def ndcg(scorer: Scorer, ground: Ground, k: int, users_at_once: int, compute: ComputeConfig) -> NDArray[np.float64]:
     """Rank the whole catalogue for each judged user by one model alone, and return NDCG@k of each; (judged,)."""
-    audience, panel = ground.audience, Panel.of([scorer])
-    (ranker,) = each_alone(panel, audience.data.segments, audience.recommendable)
-    seen, lots = audience.seen, even_lots(ground.users, users_at_once)
+    audience = ground.audience
+    (ranker,) = each_alone(Panel.of([scorer]), audience.data.segments, audience.recommendable)
     try:
         with limited_threads(compute):
-            lists = list(heard_blocks(audience, panel, lots, lambda users, heard: ranker.best(heard, seen[users], k).items))
+            lists = best_lists(audience, ranker, even_lots(ground.users, users_at_once), k)
     except ScoreError as error:
         raise UnfitError(str(error)) from error
-    return ranking_metrics(np.concatenate(lists), ground.targets, k)["ndcg"]
+    return ranking_metrics(lists, ground.targets, k)["ndcg"]
 
 
 def worth(values: list[NDArray[np.float64]], grounds: tuple[Ground, ...]) -> float:

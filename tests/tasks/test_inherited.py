@@ -36,6 +36,7 @@ min_users = 10
 [score]
 k = 5
 [blend]
+compare = []
 resamples = 2
 [gate]
 min_overlap = 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -98,6 +100,15 @@ def test_sums_are_those_of_the_counts(two_tastes: World) -> None:
         counts, sums = counted(happened, config), Walks.of(happened, config).sums()
         for axis, total in zip((1, 0), sums, strict=True):
             np.testing.assert_allclose(total, np.asarray(counts.sum(axis=axis)).ravel(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_large_catalogue_changes_no_count(config: TransitionsConfig, two_tastes: World) -> None:
+    """Where few of all pairs are met, they are looked up instead of standing in memory: the same counts, and none of nothing."""
+    happened = two_tastes.data.interactions
+    counts, among_many = counted(happened, config), counted(replace(happened, n_items=100_000), config)
+    np.testing.assert_allclose(among_many[: happened.n_items, : happened.n_items].toarray(), counts.toarray(), rtol=1e-12)
+    assert among_many.nnz == counts.nnz == np.count_nonzero(among_many.data)
 
 
 def test_lots_change_nothing(two_tastes: World, monkeypatch: pytest.MonkeyPatch) -> None:
