@@ -52,6 +52,9 @@ class AlsConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings
     warm_iterations: int = Field(2, ge=1)
     """How many of these are done again, of the last, where all but the newest likes have been learned from."""
 
+    early_users: int = Field(35_000, ge=1)
+    """Users that iterations before these last ones learn from, drawn by chance where there are more: they only lead near the solution."""
+
 
 class Als:
     """Users are folded in from their history each time they are scored (Hu, Koren, Volinsky 2008).
@@ -85,29 +88,38 @@ class Als:
 
     def fit(self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:
         """Solve users and items in turns, from item vectors drawn with the seed."""
-        drawn = np.random.default_rng(seed).standard_normal((data.interactions.n_items, self.config.embedding_size), dtype=np.float32)
-        return self._solve(drawn * np.float32(0.1 / np.sqrt(self.config.embedding_size)), self.config.iterations, data, progress)
+        rng, by_user = np.random.default_rng(seed), data.interactions.positives()
+        drawn = rng.standard_normal((data.interactions.n_items, self.config.embedding_size), dtype=np.float32)
+        vectors, users = drawn * np.float32(0.1 / np.sqrt(self.config.embedding_size)), np.flatnonzero(np.diff(by_user.indptr))
+        if len(users) > self.config.early_users:
+            users = np.sort(rng.choice(users, self.config.early_users, replace=False))
+        return self._solve(vectors, self.config.iterations, by_user, by_user[users], progress)
 
     def fit_from(self, judged: Self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:  # noqa: ARG002  nothing is drawn
         """Do the last iterations again, from where another one stood before them; an item new to it joins once the users are solved.
 
         Going on from where it ended would be further than lists are best at.
         """
-        return self._solve(judged._early, self._n_last, data, progress)
+        by_user = data.interactions.positives()
+        return self._solve(judged._early, self._n_last, by_user, by_user, progress)
 
     @property
     def _n_last(self) -> int:
         return min(self.config.warm_iterations, self.config.iterations)
 
-    def _solve(self, vectors: NDArray[np.float32], iterations: int, data: TrainingData, progress: Progress) -> Self:
-        by_user = data.interactions.positives()
-        by_item = by_user.T.tocsr()
-        by_item.sort_indices()
-        self._knows_item = by_item.getnnz(axis=1) > 0
+    def _solve(
+        self, vectors: NDArray[np.float32], iterations: int, likes: sp.csr_matrix, early_likes: sp.csr_matrix, progress: Progress
+    ) -> Self:
+        """Solve in turns, by early likes until the last iterations and by all of them in these; (users, items) both."""
+        self._knows_item = likes.getnnz(axis=0) > 0
         vectors = vectors * self._knows_item[:, None]
         self._loss: list[float] = []
+        last = iterations - self._n_last
         for iteration in range(iterations):
-            if iteration == iterations - self._n_last:
+            if iteration in (0, last):
+                by_user = likes if iteration == last else early_likes
+                by_item = _by_item(by_user)
+            if iteration == last:
                 self._early = vectors
             users = turned(solve(by_user, turned(vectors), self._ridge))
             vectors = solve(by_item, users, self._ridge)
@@ -179,6 +191,12 @@ class Als:
         explained = confidence * np.vdot(items.astype(np.float64), product(by_item, users.vectors))
         held_back = self._ridge.penalty(by_user) @ np.square(users.vectors, dtype=np.float64).sum(axis=1)
         return float((confidence * by_item.nnz - explained + held_back) / max(by_item.nnz, 1))
+
+
+def _by_item(by_user: sp.csr_matrix) -> sp.csr_matrix:
+    turned_round = by_user.T.tocsr()
+    turned_round.sort_indices()
+    return turned_round
 
 
 def _among(history: sp.csr_matrix, knows_item: NDArray[np.bool_]) -> sp.csr_matrix:

@@ -70,7 +70,7 @@ def solve(pairs: sp.csr_matrix, known: Factors, ridge: Ridge) -> NDArray[np.floa
         columns = np.where(present, pairs.indices[place], n_columns)
         # In the eigenbasis the Gram matrix of all columns plus the penalty is diagonal: dividing by its root leaves the identity.
         scale = (1 / np.sqrt(known.spectrum + penalty[rows][:, None])).astype(np.float32)
-        solved[rows] = (1 + ridge.alpha) * scale * _regress(vectors[columns], scale, ridge.alpha)
+        solved[rows] = (1 + ridge.alpha) * scale * _regress(vectors.take(columns, axis=0), scale, ridge.alpha)
 
     side_by_side(solve_stack, _stacks(widths, np.flatnonzero(n_pairs)))
     return solved
