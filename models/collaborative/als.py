@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
 from models.collaborative.least_squares import Factors, Ridge, solve, turned
 from models.directions import cosines
+from models.drawn_users import some_users
 from models.moved import moved_rows
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
 from models.sizes import PER_LIKE, Needs, Sizes, vectors
@@ -52,8 +53,8 @@ class AlsConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings
     warm_iterations: int = Field(2, ge=1)
     """How many of these are done again, of the last, where all but the newest likes have been learned from."""
 
-    early_users: int = Field(35_000, ge=1)
-    """Users that iterations before these last ones learn from, drawn by chance where there are more: they only lead near the solution."""
+    early_likes: int = Field(4_000_000, ge=1)
+    """Likes, of users drawn by chance, that iterations before these last ones learn from: they only lead near the solution."""
 
 
 class Als:
@@ -90,10 +91,8 @@ class Als:
         """Solve users and items in turns, from item vectors drawn with the seed."""
         rng, by_user = np.random.default_rng(seed), data.interactions.positives()
         drawn = rng.standard_normal((data.interactions.n_items, self.config.embedding_size), dtype=np.float32)
-        vectors, users = drawn * np.float32(0.1 / np.sqrt(self.config.embedding_size)), np.flatnonzero(np.diff(by_user.indptr))
-        if len(users) > self.config.early_users:
-            users = np.sort(rng.choice(users, self.config.early_users, replace=False))
-        return self._solve(vectors, self.config.iterations, by_user, by_user[users], progress)
+        vectors = drawn * np.float32(0.1 / np.sqrt(self.config.embedding_size))
+        return self._solve(vectors, self.config.iterations, by_user, some_users(by_user, self.config.early_likes, rng), progress)
 
     def fit_from(self, judged: Self, data: TrainingData, seed: int, progress: Progress = silent) -> Self:  # noqa: ARG002  nothing is drawn
         """Do the last iterations again, from where another one stood before them; an item new to it joins once the users are solved.

@@ -14,6 +14,7 @@ from models.artifact import Layout, read_arrays, read_config, read_csr, write_ar
 from models.collaborative.gram import gram_spectrum
 from models.compute import side_by_side
 from models.directions import products
+from models.drawn_users import some_users
 from models.entries import entries
 from models.moved import moved_pairs, moved_rows
 from models.scorer import Family, Progress, TrainingData, UserBlock, silent
@@ -38,6 +39,9 @@ class SpectralConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docst
 
     rank: int = Field(128, ge=1)
     """Smoothest directions of the whole graph that the ideal low-pass filter lets through."""
+
+    low_pass_likes: int = Field(4_000_000, ge=1)
+    """Likes, of users drawn by chance, in which these directions are looked for: more tell nothing new about so few."""
 
     low_pass_weight: float = Field(0.3, ge=0)
     """How much the ideal low-pass filter counts beside the neighbours."""
@@ -73,7 +77,7 @@ class Spectral:
         progress(f"neighbours of {np.count_nonzero(self._n_likes):,} items")
         self._neighbours = neighbourhoods(graph, self.config.neighbours)
         progress(f"the {self.config.rank} smoothest directions beside {self._neighbours.nnz:,} neighbours")
-        self._basis = smoothest(graph, self.config.rank, seed)
+        self._basis = smoothest(graph, self.config.rank, seed, self.config.low_pass_likes)
         return self
 
     def renumbered(self, then: NDArray[np.intp]) -> Self:
@@ -165,14 +169,16 @@ def _strongest(rows: sp.csr_matrix, n_kept: int) -> sp.csr_matrix:
     return rows
 
 
-def smoothest(graph: sp.csr_matrix, rank: int, seed: int) -> NDArray[np.float32]:
+def smoothest(graph: sp.csr_matrix, rank: int, seed: int, at_most: int | None = None) -> NDArray[np.float32]:
     """Return the leading right singular vectors of a (users, items) graph, strongest first; (items, rank).
 
-    Randomised subspace iteration (Halko et al. 2011). Fewer vectors come back from a graph of lower rank.
+    Randomised subspace iteration (Halko et al. 2011). Fewer vectors come back from a graph of lower rank. Of a graph of more edges than
+    `at_most`, users drawn by chance who have so many are looked at.
     """
+    rng = np.random.default_rng(seed)
+    basis = rng.standard_normal((graph.shape[1], min(rank + SPARE_DIRECTIONS, *graph.shape)), dtype=np.float32)
+    graph = graph if at_most is None else some_users(graph, at_most, rng)
     by_item = graph.T.tocsr()
-    n_drawn = min(rank + SPARE_DIRECTIONS, *graph.shape)
-    basis = np.random.default_rng(seed).standard_normal((graph.shape[1], n_drawn), dtype=np.float32)
     for _ in range(SUBSPACE_ITERATIONS):
         basis = _orthonormal(product(by_item, product(graph, basis)))
     strengths, turn = gram_spectrum(product(graph, basis))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from models.artifact import Layout, read_arrays, read_config, write_arrays, write_config
+from models.collaborative.spectral import normalised, smoothest
 from models.content.recency import recency_weighted
 from models.content.taste_space import taste_vectors
 from models.directions import products, unit_rows
@@ -31,6 +32,9 @@ class ContentKnnConfig(BaseModel, frozen=True, extra="forbid", use_attribute_doc
 
     half_life_likes: float | None = Field(3.0, gt=0)
     """Likes after which an earlier one counts half; none means that all of a user's likes count alike."""
+
+    taste_likes: int = Field(4_000_000, ge=1)
+    """Likes, of users drawn by chance, in which these directions are looked for: more tell nothing new about so few."""
 
     max_columns: int = Field(4096, ge=1)
     """Feature columns read at most, those that describe most first; time grows with their cube."""
@@ -68,7 +72,8 @@ class ContentKnn:
         # Likes say what matters about features: without any, nothing is near to anything.
         self._knows_item &= positives.nnz > 0
         progress(f"{np.count_nonzero(self._knows_item):,} items by {features.shape[1]:,} feature columns")
-        vectors = taste_vectors(features, positives, self.config.embedding_size, self.config.reg, self.config.max_columns, seed)
+        axes = smoothest(normalised(positives), self.config.embedding_size, seed, self.config.taste_likes)
+        vectors = taste_vectors(features, axes, positives.getnnz(axis=0) > 0, self.config.reg, self.config.max_columns)
         self._learned(vectors * self._knows_item[:, None])
         return self
 

@@ -7,20 +7,16 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from models.collaborative.spectral import normalised, smoothest
-
 
 def taste_vectors(
-    features: sp.csr_matrix, positives: sp.csr_matrix, size: int, reg: float, max_columns: int, seed: int
+    features: sp.csr_matrix, axes: NDArray[np.float32], is_liked: NDArray[np.bool_], reg: float, max_columns: int
 ) -> NDArray[np.float32]:
-    """Place every item by its features (items, columns) in the space that who liked what (users, items) spans; (items, size).
+    """Place every item by its features (items, columns) among axes of taste, on which liked items have their place; (items, size) both.
 
-    The axes are the smoothest directions of the graph of likes. Where liked items lie on them is explained by their features in a ridge
-    regression with an intercept, which then places all items, liked or not (as Gantner et al. 2010 map attributes to factors). Of more
-    than `max_columns` columns those of the greatest sum of squares are read. Fewer directions come back from a graph of lower rank.
+    Where liked items lie is explained by their features in a ridge regression with an intercept, which then places all items, liked or
+    not (as Gantner et al. 2010 map attributes to factors). Of more than `max_columns` columns those of the greatest sum of squares are
+    read.
     """
-    axes = smoothest(normalised(positives), size, seed)
-    is_liked = positives.getnnz(axis=0) > 0
     liked = features[is_liked]
     weight = np.asarray(liked.multiply(liked).sum(axis=0), np.float64).ravel()
     kept = np.sort(np.lexsort((np.arange(len(weight)), -weight))[:max_columns])

@@ -40,6 +40,13 @@ def test_the_smoothest_directions_are_the_leading_singular_vectors() -> None:
     np.testing.assert_allclose(np.abs(found.T @ right[:, :4]), np.eye(4), atol=1e-3)
 
 
+def test_a_part_of_the_users_has_the_directions_of_all() -> None:
+    """Two tastes of two hundred users show in the likes of twenty of them, whoever these are."""
+    graph = sp.csr_matrix(np.kron(np.eye(2), np.ones((100, 3))), dtype=np.float32)
+    found = smoothest(graph, rank=2, seed=0, at_most=60)
+    np.testing.assert_allclose(found @ found.T, np.kron(np.eye(2), np.full((3, 3), 1 / 3)), atol=1e-5)
+
+
 def test_a_graph_of_low_rank_has_no_more_directions_than_that() -> None:
     """Asked for more directions than there are, the basis holds those there are and no noise."""
     graph = sp.csr_matrix(np.kron(np.eye(2), np.ones((4, 3))), dtype=np.float32)
