@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from models.blend import Blend
 from models.candidates import Candidates
+from models.compute import side_by_side
 from models.metrics import ranking_metrics
 from models.mixture import shares, temperatures
 from models.scorer import Family
@@ -54,7 +55,7 @@ class BlendConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrin
     max_users: int = Field(6000, ge=100)
     """Users the weights are learned from; a few thousand settle a few weights."""
 
-    max_compared_users: int = Field(2000, ge=100)
+    max_compared_users: int = Field(1000, ge=100)
     """Of these users, how many teach the blends that are only compared."""
 
     steps: int = Field(150, ge=1)
@@ -125,11 +126,12 @@ def cross_fit(
     seed: int,
 ) -> dict[str, tuple[Blend, Blend, Blend]]:
     """Fit every blend three times: on all users, to publish; for each half of them on the other half, to judge it by."""
-    parts = [
-        fit_blends(candidates.of(np.flatnonzero(users)), models, methods, config, seed)
-        for users in (np.ones(len(half)), half == 1, half == 0)
-    ]
-    return {method: (parts[0][method], parts[1][method], parts[2][method]) for method in methods}
+
+    def fitted(users: NDArray[np.bool_]) -> dict[str, Blend]:
+        return fit_blends(candidates.of(np.flatnonzero(users)), models, methods, config, seed)
+
+    everybody, first, second = side_by_side(fitted, (np.ones(len(half), np.bool_), half == 1, half == 0))
+    return {method: (everybody[method], first[method], second[method]) for method in methods}
 
 
 def _learned(candidates: Candidates, models: Models, config: BlendConfig) -> Blend:

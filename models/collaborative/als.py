@@ -50,11 +50,11 @@ class AlsConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings
     iterations: int = Field(6, ge=1)
     """Times that users, then items are solved; ranking quality peaks long before the loss stops falling."""
 
-    warm_iterations: int = Field(2, ge=1)
+    warm_iterations: int = Field(1, ge=1)
     """How many of these are done again, of the last, where all but the newest likes have been learned from."""
 
     early_likes: int = Field(4_000_000, ge=1)
-    """Likes, of users drawn by chance, that iterations before these last ones learn from: they only lead near the solution."""
+    """Likes, of users drawn by chance, that iterations before the last ones learn from: they only lead near the solution."""
 
 
 class Als:

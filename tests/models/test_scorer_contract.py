@@ -280,4 +280,4 @@ def test_als_goes_on_to_where_it_would_have_gone(two_tastes: World, tmp_path: Pa
     warm = SCORERS["als"]().fit_from(cold, two_tastes.data, seed=3)
     for scorer in (warm, SCORERS["als"]().fit_from(warm, two_tastes.data, seed=3)):
         np.testing.assert_array_equal(scorer.item_factors, cold.item_factors)
-        assert scorer.curves()["loss"] == cold.curves()["loss"][-2:]
+        assert scorer.curves()["loss"] == cold.curves()["loss"][-1:]
