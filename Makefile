@@ -57,7 +57,9 @@ test-slow: setup ## run all tests, the slow ones too
 	@echo "==> Running all tests, the slow ones too"
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "slow or not slow"
 
-check: lint bench-quick test ## everything that must hold before a change is merged: lint, bench-quick, then test
+check: ## everything that must hold before a change is merged: lint, bench-quick, then test
+	@$(MAKE) --no-print-directory --jobs=2 lint .venv/bench/.rivals
+	@$(MAKE) --no-print-directory bench-quick test
 
 lint: setup ## format, style, types, import contracts and SQL style; changes nothing
 	@echo "==> Format (ruff format --check)"
