@@ -92,31 +92,27 @@ def stage_inbox(night: Nights) -> StageInbox:
 SMALL_SHOP = ShopConfig(n_users=80, n_items=200, n_tastes=4, start=date(2026, 1, 5), days=24, history_days=20, interactions_per_day=100)
 """A shop whose night takes seconds: enough to learn its tastes from, no more."""
 
-WITHOUT_NETWORKS = """
-[train]
-models = ["ease", "als", "transitions", "content_knn", "popularity", "nearby", "rules"]
-
+_QUICK = """
 [blend]
 resamples = 2
 
 [gate]
 min_new_users = 30
 """
+
+WITHOUT_NETWORKS = f"""
+[train]
+models = ["ease", "als", "transitions", "content_knn", "popularity", "nearby", "rules"]
+{_QUICK}"""
 """Settings of nights that need seconds; what TensorFlow learns takes most of a small night, and its own tests hold it."""
 
-SMALL_SETTINGS = """
+SMALL_SETTINGS = f"""
 [train.towers]
 epochs = 2
 
 [train.attention.training]
 epochs = 1
-
-[blend]
-resamples = 2
-
-[gate]
-min_new_users = 30
-"""
+{_QUICK}"""
 """Settings of small nights with every model."""
 
 

@@ -191,8 +191,9 @@ def evening(server: Server, shop: Workspace) -> Evening:
 
 
 def test_one_command_publishes_a_night(evening: Evening, shop: Workspace) -> None:
-    """The documented command runs the night on the worker, waits for it, and its tables are served."""
+    """The documented command runs a default night, networks and all, on the worker, waits for it, and its tables are served."""
     assert evening.exit_code == 0, evening.printed
+    assert {folder.name for folder in shop.models.glob("*/*")} >= {"attention", "towers"}
     assert json.loads(shop.pointer.read_text())["run_date"] == str(FIRST_NIGHT)
     assert pq.read_metadata(shop.table("recommendations", FIRST_NIGHT)).num_rows > 0
 

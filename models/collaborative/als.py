@@ -114,10 +114,10 @@ class Als:
         vectors = vectors * self._knows_item[:, None]
         self._loss: list[float] = []
         last = iterations - self._n_last
+        whole = likes, _by_item(likes)
+        early = whole if early_likes is likes else (early_likes, _by_item(early_likes))
         for iteration in range(iterations):
-            if iteration in (0, last):
-                by_user = likes if iteration == last else early_likes
-                by_item = _by_item(by_user)
+            by_user, by_item = whole if iteration >= last else early
             if iteration == last:
                 self._early = vectors
             users = turned(solve(by_user, turned(vectors), self._ridge))

@@ -25,7 +25,7 @@ from tasks.deliveries import (
     set_aside_on,
 )
 from tasks.ingest.contract import raw_schema
-from tasks.ingest.delivery import IdType, SourceConfig, delivered_again, unfinished, waiting
+from tasks.ingest.delivery import IdType, SourceConfig, delivered_again, files_of, unfinished, waiting
 from tasks.ingest.readers import read_batches
 from tasks.ingest.settled import require_promised, require_unchanged
 from tasks.ingest.volume import VolumeConfig, volume_band
@@ -70,7 +70,7 @@ def ingest(
     Raises InputRefusedError for an unreadable file, a delivery outside the volume band, or no interactions at all.
     """
     earlier = [delivery for delivery in accepted(night.workspace) if delivery.counts_on(night.run_date)]
-    if earlier or any(night.workspace.inbox("interactions").iterdir()):
+    if earlier or files_of(night.workspace, source, "interactions"):
         preload("great_expectations")  # the step after next needs it, and it takes seconds to load
     still_written = unfinished(night.workspace, source, night.started_at)
     for name, reason in still_written.items():

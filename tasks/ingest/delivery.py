@@ -90,7 +90,7 @@ def waiting(workspace: Workspace, config: SourceConfig, run_date: date, at: date
     known = {delivery.content_hash: delivery.source for delivery in taken}
     found: dict[str, Delivery] = {}
     for source in SOURCES:
-        for path in _files(workspace, config, source):
+        for path in files_of(workspace, config, source):
             if still_written(path, config.settle_seconds, config.require_sidecar, at):
                 continue
             try:
@@ -110,9 +110,24 @@ def waiting(workspace: Workspace, config: SourceConfig, run_date: date, at: date
 
 def unfinished(workspace: Workspace, config: SourceConfig, at: datetime) -> dict[str, str]:
     """Return the names of the files that are still being written at an instant, and what tells so."""
-    files = (path for source in SOURCES for path in _files(workspace, config, source))
+    files = (path for source in SOURCES for path in files_of(workspace, config, source))
     reasons = {path.name: still_written(path, config.settle_seconds, config.require_sidecar, at) for path in files}
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def files_of(workspace: Workspace, config: SourceConfig, source: Source) -> list[Path]:
+    """Return the files that lie in the inbox of a source, if there is one, and those its patterns match.
+
+    Raises InputRefusedError where a pattern matches nothing.
+    """
+    files = _inbox_files(workspace, source)
+    for pattern in config.files.get(source, []):
+        # A relative pattern counts from the workspace, wherever the command was typed.
+        matches = sorted(glob.glob(str(workspace.root / pattern), recursive=True))
+        if not matches:
+            raise InputRefusedError(f"[source] files.{source}", f"files matching {pattern}", "none", "correct the pattern in nightly.toml")
+        files += [Path(match) for match in matches if is_delivery(Path(match))]
+    return files
 
 
 def _still_current(taken: list[Delivery], source: Source, run_date: date | None) -> set[str]:
@@ -145,14 +160,3 @@ def delivered_again(workspace: Workspace, run_date: date | None = None) -> Itera
 def _inbox_files(workspace: Workspace, source: Source) -> list[Path]:
     folder = workspace.inbox(source)
     return sorted(path for path in folder.glob("*") if is_delivery(path)) if folder.is_dir() else []
-
-
-def _files(workspace: Workspace, config: SourceConfig, source: Source) -> list[Path]:
-    files = _inbox_files(workspace, source)
-    for pattern in config.files.get(source, []):
-        # A relative pattern counts from the workspace, wherever the command was typed.
-        matches = sorted(glob.glob(str(workspace.root / pattern), recursive=True))
-        if not matches:
-            raise InputRefusedError(f"[source] files.{source}", f"files matching {pattern}", "none", "correct the pattern in nightly.toml")
-        files += [Path(match) for match in matches if is_delivery(Path(match))]
-    return files

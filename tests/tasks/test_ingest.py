@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from datetime import date, timedelta
 
 import pytest
@@ -46,6 +47,14 @@ def test_an_empty_inbox_is_refused_with_where_to_put_a_file(load, workspace):
         load()
     assert refused.value.where == str(workspace.inbox("interactions"))
     assert "CSV, Parquet or JSONL" in refused.value.next_step
+
+
+def test_a_missing_inbox_is_an_empty_one(load, workspace):
+    """Whoever removed the whole inbox is told the same."""
+    shutil.rmtree(workspace.root / "inbox")
+    with pytest.raises(InputRefusedError) as refused:
+        load()
+    assert refused.value.where == str(workspace.inbox("interactions"))
 
 
 def test_a_catalogue_alone_is_refused(load, deliver):
