@@ -24,8 +24,9 @@ define FIND_PYTHON
 	exit 1
 endef
 
-# A file's tests stay together: they share what is expensive to make. More than four at once only wait for each other's memory.
-SIDE_BY_SIDE := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+# A file's tests stay together: they share what is expensive to make. More than four at once only wait for each other's memory. Files keep
+# their order: by number of tests, those with few but long ones would all come last, and one process would wait for the other.
+SIDE_BY_SIDE := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

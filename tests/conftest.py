@@ -36,6 +36,11 @@ Run = Callable[..., Ending]
 StageInbox = Callable[..., "tuple[Delivered, Staged]"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what needs a Prefect server: the longest files; were they last, one process would wait for another."""
+    items.sort(key=lambda item: item.get_closest_marker("prefect") is None)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clear NIGHTLY__ variables: they override nightly.toml, and a developer's shell must not decide a test."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -89,17 +90,13 @@ class Spectral:
 
     def score(self, users: UserBlock) -> NDArray[np.float32]:
         """Smooth the histories of users; (block, items)."""
-        root, liked = self._root_likes(), users.history
-        lifted = sp.csr_matrix((liked.data / root[liked.indices], liked.indices, liked.indptr), shape=liked.shape)
-        scores = np.asarray((lifted @ self._basis) @ self._basis.T, np.float32)
-        scores *= np.float32(self.config.low_pass_weight) * root
-        scores += dense_product(liked, self._neighbours)
-        return scores
+        scores = (users.history @ self._inwards) @ self._outwards.T
+        scores += dense_product(users.history, self._neighbours)
+        return np.asarray(scores, np.float32)
 
     def similarity(self, items: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return what one like of each of `others` adds to the scores of `items`; (items, others)."""
-        inwards, outwards = self._low_pass(others, items)
-        return products(outwards, inwards) + entries(self._neighbours, items, others)
+        return products(self._outwards[items], self._inwards[others]) + entries(self._neighbours, items, others)
 
     def needs(self, sizes: Sizes) -> Needs:
         """The neighbours of all items, while they are turned round, and the directions of users and items."""
@@ -127,13 +124,19 @@ class Spectral:
         scorer._neighbours = read_csr(folder / "neighbours.npz", (len(scorer._n_likes), len(scorer._n_likes)))
         return scorer
 
+    @cached_property
+    def _inwards(self) -> NDArray[np.float32]:
+        """Where liked items enter the low-pass filter; (items, rank)."""
+        return self._basis / self._root_likes[:, None]
+
+    @cached_property
+    def _outwards(self) -> NDArray[np.float32]:
+        """Where scored items leave the low-pass filter, weight included; (items, rank)."""
+        return self._basis * (np.float32(self.config.low_pass_weight) * self._root_likes[:, None])
+
+    @property
     def _root_likes(self) -> NDArray[np.float32]:
         return np.sqrt(np.maximum(self._n_likes, 1)).astype(np.float32)
-
-    def _low_pass(self, liked: NDArray[np.intp], scored: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the ideal low-pass filter from liked items to scored ones, weight included, as two (items, rank) factors."""
-        root, weight = self._root_likes()[:, None], np.float32(self.config.low_pass_weight)
-        return self._basis[liked] / root[liked], self._basis[scored] * (weight * root[scored])
 
 
 def normalised(positives: sp.csr_matrix) -> sp.csr_matrix:

@@ -23,6 +23,10 @@ CELLS_COMPARED = 8
 """Cells of similar items that an item of a large catalogue is compared with, its own included."""
 
 
+COMPARED_AT_ONCE = 128
+"""Items of a small catalogue that are compared with all others in one go, each lot on its own thread: what is found stays near."""
+
+
 @dataclass(frozen=True)
 class Similar:
     """The items most similar to some, best first, (items, k), -1 behind the last; how similar they are; the family that says so, or ""."""
@@ -41,16 +45,18 @@ def write_similar(
     """
     schema = TABLES["similar_items"].schema(id_types, {"run_id": night.run_id})
     everything = np.arange(known.n_items)
-    at_once = _at_once(known.n_items, config)
-    chunks = [everything[start : start + at_once] for start in range(0, known.n_items, at_once)]
+    at_once = min(COMPARED_AT_ONCE, _at_once(known.n_items, config))
+    lots = [everything[start : start + at_once] for start in range(0, known.n_items, at_once)]
     item_ids = known.items["item_id"]
     in_cells = None if cells is None else _among_cells(scorers, cells, known.recommendable, config)
+
+    def found(items: NDArray[np.intp]) -> Similar:
+        if in_cells is None:
+            return most_similar(scorers, items, everything, known.recommendable, config.k)
+        return Similar(in_cells.items[items], in_cells.strength[items], in_cells.family[items])
+
     with open_table(night.staged_table("similar_items"), schema) as writer:
-        for items in chunks:
-            if in_cells is None:
-                similar = most_similar(scorers, items, everything, known.recommendable, config.k)
-            else:
-                similar = Similar(in_cells.items[items], in_cells.strength[items], in_cells.family[items])
+        for items, similar in zip(lots, in_order(found, lots), strict=True):
             row, place = np.nonzero(similar.items >= 0)
             arrays = [
                 item_ids.take(items[row]),
