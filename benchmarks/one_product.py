@@ -12,10 +12,8 @@ from models.blend import Blend
 from models.block_scores import Panel
 from models.chosen import Chosen, best_of
 from models.compute import ComputeConfig, in_order, limited_threads
-from models.fused_blend import FusedBlend
+from models.fused_blend import TILED_AT_ONCE, FusedBlend
 from models.scorer import RECENT, Described, UserBlock
-
-USERS_AT_ONCE = 512
 
 
 class Given:
@@ -48,11 +46,11 @@ def best_lists(users: NDArray[np.float32], items: NDArray[np.float32], seen: sp.
     engine = FusedBlend(Panel.of([Given(users, items)]), blend, np.ones(len(items), np.bool_))  # type: ignore[list-item]
 
     def best(start: int) -> Chosen:
-        rows = np.arange(start, min(start + USERS_AT_ONCE, len(users)))
+        rows = np.arange(start, min(start + TILED_AT_ONCE, len(users)))
         return best_of(engine, numbered(rows, len(items)), seen[rows[0] : rows[-1] + 1], k)
 
     with limited_threads(ComputeConfig()):
-        return np.concatenate([chosen.items for chosen in in_order(best, range(0, len(users), USERS_AT_ONCE))])
+        return np.concatenate([chosen.items for chosen in in_order(best, range(0, len(users), TILED_AT_ONCE))])
 
 
 def numbered(rows: NDArray[np.intp], n_items: int) -> UserBlock:

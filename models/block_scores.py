@@ -17,7 +17,7 @@ from models.top_k import ScoreError
 CELLS_AT_ONCE = 1 << 17
 """Scores standardised at a time, so that their float64 copy stays in cache."""
 
-PAIRS_AT_ONCE = 1 << 9
+PAIRS_AT_ONCE = 1 << 10
 """Pairs of a user and an item whose vectors are brought together at a time, so that they stay in cache."""
 
 LEAST_SPREAD = 4 * float(np.finfo(np.float32).eps)

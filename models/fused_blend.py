@@ -26,7 +26,7 @@ from models.top_k import ScoreError
 MOST = 1e38
 """Sums below it are far from what float32 cannot hold."""
 
-TILED_AT_ONCE = 512
+TILED_AT_ONCE = 1024
 """Users of a block whose scores are looked at tile by tile: enough for what is done once a block to weigh little."""
 
 SEARCHED_AT_ONCE = 2048

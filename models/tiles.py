@@ -14,7 +14,7 @@ from models.ragged import place_in_row
 from models.rough_scores import RoughScores
 from models.top_k import within_reach
 
-TILE_CELLS = 1 << 18
+TILE_CELLS = 1 << 19
 """Scores of a tile: they, and the vectors they are made of, stay in the cache of one core."""
 
 ONE_TILE = 4096
