@@ -86,7 +86,12 @@ def evaluate(
     compared = _compared(unserved, users[some], half[some], targets, config.ks, night.compute)
     speaker = _better_alone(per_user, [model.name for model in trained.models], k, night.seed, gate.intervals)
     served = speaker or BLEND
-    since = since_then(rankings.fresh.get(served, []), champion, users, config.ks)
+    fresh = rankings.fresh
+    if speaker and champion:  # seldom: so all models need not be ranked by twice, every night
+        alone = replace(judge, scorers=[scorer for scorer in scorers if scorer.name == speaker], blends={})
+        with limited_threads(night.compute):
+            fresh = rank(alone, users, half, champion.seen).fresh
+    since = since_then(fresh.get(served, []), champion, users, config.ks)
     new = sample_of(known, users, judging.max_newcomers if known.segments.begins_with_newcomers else 0)
     newcomers = users[new]
     with limited_threads(night.compute):

@@ -48,7 +48,7 @@ class Judge:
 class Rankings:
     """Ranked lists of the judged users, per way of ranking, in lots of (users, k).
 
-    `fresh` holds lists that may show what the users met since the served table was made, of the rankings that may be served tonight;
+    `fresh` holds lists that may show what the users met since the served table was made, of the blend or, without it, of the models;
     `constant` (users,) marks the lists that have one score throughout.
     """
 
@@ -81,10 +81,10 @@ def rank(
 ) -> Rankings:
     """Rank for some users, of the given halves (users,); `newcomers` as if they had just joined.
 
-    With what everybody had met when the served table was made, (users, items), lists barred from that are ranked too.
+    With what everybody had met when the served table was made, (users, items), lists barred from that are ranked too: of the published
+    blend or, where it is not among those asked for, of every model.
     """
-    rankings, may_be_served = Rankings(), {BLEND, *(scorer.name for scorer in judge.scorers)}
-    audience, panel = judge.audience, Panel.of(judge.scorers)
+    rankings, audience, panel = Rankings(), judge.audience, Panel.of(judge.scorers)
     ways, seen = _ways(judge, panel), audience.seen
     half_of = np.zeros(audience.data.interactions.n_users, np.int8)
     half_of[users] = half
@@ -99,7 +99,7 @@ def rank(
             said, ranker = heard if way.model is None else heard.alone(way.model), way.rankers[half_of[some[0]]]
             chosen = ranker.best(said, met, judge.k)
             lot.lists[way.name], lot.constant[way.name] = [chosen.items], [_constant(chosen, ranker.blend.families)]
-            if met_by_then is not None and way.name in may_be_served:
+            if met_by_then is not None and (way.name == BLEND or BLEND not in judge.blends):
                 lot.fresh[way.name] = [ranker.best(said, met_by_then, judge.k).items]
         return lot
 

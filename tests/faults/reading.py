@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from glob import glob
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -61,7 +62,8 @@ def _arrow_date(root: Path) -> Callable[[], Seen]:
 
     def read() -> Seen:
         seen = Seen()
-        for path in list((root / "tables").glob("*/*/*.parquet")):
+        # glob.glob, unlike Path.glob of Python 3.11, gets over a folder that is removed before it is listed.
+        for path in map(Path, glob(str(root / "tables" / "*" / "*" / "*.parquet"))):
             with suppress(FileNotFoundError):  # an old date that was removed since the folders were listed
                 seen.add(_bytes_of(path, path.parts[-3]))
         return seen

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from tasks import evaluate
+from tasks.champion import since_then
+from tasks.rankings import rank
 from tasks.shop import write_delivery
 from tests.conftest import SMALL_SHOP
 
@@ -69,3 +73,29 @@ def test_a_night_that_compares_no_other_blends_is_measured_all_the_same(workspac
     assert ending.ending == "published", ending.reason
     metrics = pq.read_table(workspace.table("metrics", day)).to_pylist()
     assert {row["ranking"] for row in metrics} == {"blend", "ease", "popularity"}
+
+
+def test_a_model_that_is_served_alone_is_compared_with_the_served_table(fallen_back, shop, run, monkeypatch):
+    """Its lists, not those of the blend that lost to it, are set beside what the night before served."""
+    workspace, _, _ = fallen_back
+    ranked, compared = [], []
+
+    def watched_rank(judge, *how, **more):
+        found = rank(judge, *how, **more)
+        ranked.append((tuple(scorer.name for scorer in judge.scorers), found.fresh))
+        return found
+
+    def watched_since_then(lists, *others):
+        compared.append(np.concatenate(lists))
+        return since_then(lists, *others)
+
+    monkeypatch.setattr(evaluate, "rank", watched_rank)
+    monkeypatch.setattr(evaluate, "since_then", watched_since_then)
+    day = SMALL_SHOP.delivery_dates[1]
+    write_delivery(shop, day, workspace.root / "inbox")
+    ending = run(workspace, day)
+    assert ending.reason.startswith("the blend loses to ease, which is served alone")
+    of_models = {models: fresh for models, fresh in ranked if fresh}
+    assert {models: set(fresh) for models, fresh in of_models.items()} == {("ease", "popularity"): {"blend"}, ("ease",): {"ease"}}
+    np.testing.assert_array_equal(compared[0], np.concatenate(of_models[("ease",)]["ease"]))
+    assert "yesterday" in {row["ranking"] for row in pq.read_table(workspace.table("metrics", day)).to_pylist()}
