@@ -37,7 +37,7 @@ class Limit:
 
 
 RANKING = {
-    "bare product": Limit(1.7, 2.8, "two cores wait for memory: decision 0014"),
+    "bare product": Limit(1.7, 2.8, "finding the best takes as long as the product: decision 0014"),
     "faiss, seen kept": Limit(0.8, 1.35, "it leaves nothing out and explains nothing"),
     "implicit": Limit(0.25, 0.5, "as for the bare product"),
 }

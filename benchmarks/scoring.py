@@ -1,4 +1,4 @@
-"""The hot loop of every night: the exact best 100 of 20,000 items for 100,000 users, beside what others offer for it.
+"""The hot loop of nights whose models are products: the best 100 of 20,000 items for 100,000 users, beside what others offer for it.
 
     python -m benchmarks.scoring [--users 100000] [--rivals-python .venv/bench/bin/python] [--write]
 

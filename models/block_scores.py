@@ -157,14 +157,15 @@ class Heard:
 def spread(scores: NDArray[np.float32], knows_item: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and deviation of each user's scores, (block, items), over the items a model knows; both (block,).
 
-    Each row is added up by itself, so that nobody's scores depend on who else is in the block.
+    Scores of items that it does not know are zero, as the contract says. Each row is added up by itself, so that nobody's scores depend on
+    who else is in the block.
     """
     means, deviations = np.empty(len(scores)), np.empty(len(scores))
-    known, n_known = knows_item.astype(np.float32), max(1, np.count_nonzero(knows_item))
+    n_known = max(1, np.count_nonzero(knows_item))
     step = max(1, CELLS_AT_ONCE // max(1, scores.shape[1]))
     for start in range(0, len(scores), step):
         rows = slice(start, start + step)
-        exact = (scores[rows] * known).astype(np.float64)
+        exact = scores[rows].astype(np.float64)
         means[rows] = exact.sum(axis=1) / n_known
         deviations[rows] = np.sqrt(np.maximum(np.vecdot(exact, exact) / n_known - means[rows] ** 2, 0))
     return means, deviations

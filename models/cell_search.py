@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.rough_scores import RoughScores
-from models.tiles import looked_at_as_a_whole, side_by_side
+from models.tiles import looked_at_as_a_whole, padded_rows
 from models.top_k import top_k, within_reach
 
 MOST_OF_PROBES = 4
@@ -78,7 +78,7 @@ class CellSearch:
             missed, found = looked_at_as_a_whole(scores, short, k)
             row, place = np.r_[row[kept], missed], np.r_[place[kept], found]
         order = np.argsort(row, kind="stable")
-        return side_by_side(row[order], place[order], n_users, k)
+        return padded_rows(row[order], place[order], n_users, k)
 
     def _probed(self, scores: RoughScores) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
         """Return each user's most promising cells, the best first, where each begins behind those before it, and which are looked into.

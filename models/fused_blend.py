@@ -20,7 +20,7 @@ from models.block_scores import Heard, Panel, Said
 from models.cell_search import CellSearch
 from models.chosen import Chosen, fitting, published_scores
 from models.rough_scores import RoughScores, float32_error
-from models.tiles import places_within_reach
+from models.tiles import SAMPLED, places_within_reach
 from models.top_k import ScoreError
 
 MOST = 1e38
@@ -63,9 +63,9 @@ class FusedBlend:
         self.longest = float(np.sqrt(np.vecdot(self.stacked, self.stacked).max(initial=0)))
 
     def users_at_once(self, most_scores: int) -> int:
-        """Count the scores of models that are no products, which stand in memory, and those of cells that are searched; tiles are small."""
+        """Count the scores of models that are no products, which stand in memory, of the sample and of cells that are searched."""
         told = sum(product is None for product in self.panel.products)
-        held = len(self.place) * (told + 2) if told else 0
+        held = (len(self.place) * (told + 2) if told else 0) + len(self.place) // SAMPLED
         if self.search is not None:
             return fitting(most_scores, held + 2 * self.search.scores_of_user, SEARCHED_AT_ONCE)
         return fitting(most_scores, held, IN_CACHE if told else TILED_AT_ONCE)
@@ -145,8 +145,12 @@ class FusedBlend:
         total = np.empty((scale.shape[1], len(self.columns)), np.float32)
         for start in range(0, len(total), SUMMED_AT_ONCE):
             rows = slice(start, start + SUMMED_AT_ONCE)
-            summed = sum(scores[rows] * factor[rows, None] for scores, factor in terms)
-            total[rows] = summed if self.in_place else np.take(summed, self.columns, axis=1)
+            (first, factor), *others = terms
+            summed = np.multiply(first[rows], factor[rows, None], out=total[rows] if self.in_place else None)
+            for scores, factor in others:
+                summed += scores[rows] * factor[rows, None]
+            if not self.in_place:
+                np.take(summed, self.columns, axis=1, out=total[rows])
         return total
 
     def _error(

@@ -12,7 +12,7 @@ LOTS = 16
 """Parts in which the rows of a matrix are multiplied."""
 
 ENTRIES_AT_ONCE = 1 << 20
-"""Entries that are added up in one go, of one row at least: what is gathered stays in cache."""
+"""Entries that are added up in one go, of one row at least: what is gathered for them takes some megabytes a thread."""
 
 FEW = 1 << 22
 """Multiplications that are done before threads are ready to share them."""

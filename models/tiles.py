@@ -15,7 +15,7 @@ from models.rough_scores import RoughScores
 from models.top_k import within_reach
 
 TILE_CELLS = 1 << 19
-"""Scores of a tile: they, and the vectors they are made of, stay in the cache of one core."""
+"""Scores of a tile: few enough to stay near the core, many enough for what is done once a tile to weigh little."""
 
 ONE_TILE = 4096
 """Items up to which all scores of a user are looked at as a whole: there is too little to draw a sample from."""
@@ -38,7 +38,7 @@ def places_within_reach(scores: RoughScores, k: int) -> NDArray[np.intp]:
     n_users, n_columns = scores.shape
     rank = _rank_in_sample(k)
     if n_columns <= ONE_TILE or rank >= n_columns // SAMPLED:
-        return side_by_side(*looked_at_as_a_whole(scores, np.arange(n_users), k), n_users, k)
+        return padded_rows(*looked_at_as_a_whole(scores, np.arange(n_users), k), n_users, k)
     sample = scores.tile(slice(None, None, SAMPLED))
     sample.partition(-rank, axis=1)
     bound = sample[:, -rank]
@@ -56,7 +56,7 @@ def places_within_reach(scores: RoughScores, k: int) -> NDArray[np.intp]:
         row, place = np.r_[row, missed], np.r_[place, found]
         order = np.argsort(row, kind="stable")
         row, place = row[order], place[order]
-    return side_by_side(row, place, n_users, k)
+    return padded_rows(row, place, n_users, k)
 
 
 def _rank_in_sample(k: int) -> int:
@@ -102,7 +102,7 @@ def _above_zero(scores: RoughScores, k: int) -> tuple[NDArray[np.intp], NDArray[
     return places.reshape(n_users, width), values.reshape(n_users, width)
 
 
-def side_by_side(row: NDArray[np.intp], place: NDArray[np.intp], n_rows: int, least: int) -> NDArray[np.intp]:
+def padded_rows(row: NDArray[np.intp], place: NDArray[np.intp], n_rows: int, least: int) -> NDArray[np.intp]:
     """Put the places of each row, rows ascending, into a row of a matrix at least so wide, -1 behind the last."""
     count = np.bincount(row, minlength=n_rows)
     places = np.full((n_rows, max(least, count.max(initial=0))), -1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -78,13 +77,13 @@ class Spectral:
         progress(f"neighbours of {np.count_nonzero(self._n_likes):,} items")
         self._neighbours = neighbourhoods(graph, self.config.neighbours)
         progress(f"the {self.config.rank} smoothest directions beside {self._neighbours.nnz:,} neighbours")
-        self._basis = smoothest(graph, self.config.rank, seed, self.config.low_pass_likes)
+        self._learned(smoothest(graph, self.config.rank, seed, self.config.low_pass_likes), self._n_likes)
         return self
 
     def renumbered(self, then: NDArray[np.intp]) -> Self:
         """Return the same model behind another numbering of items; `then` (items,) holds the number of each so far, -1 for new ones."""
         moved = type(self)(self.config)
-        moved._basis, moved._n_likes = moved_rows(self._basis, then), moved_rows(self._n_likes, then)
+        moved._learned(moved_rows(self._basis, then), moved_rows(self._n_likes, then))
         moved._neighbours = moved_pairs(self._neighbours, then)
         return moved
 
@@ -103,7 +102,7 @@ class Spectral:
         width = self.config.rank + SPARE_DIRECTIONS
         neighbours = 2 * NUMBER * sizes.n_items * min(self.config.neighbours, sizes.n_items)
         directions = vectors(sizes.n_users, width) + 6 * vectors(sizes.n_items, width)
-        return Needs(3 * neighbours + directions + PER_LIKE * sizes.n_events, neighbours + vectors(sizes.n_items, width))
+        return Needs(3 * neighbours + directions + PER_LIKE * sizes.n_events, neighbours + 3 * vectors(sizes.n_items, width))
 
     def curves(self) -> dict[str, list[float]]:
         """Return nothing: a closed form has no epochs."""
@@ -120,23 +119,15 @@ class Spectral:
         """Read back the two filters."""
         scorer = cls(read_config(folder, cls.name, SpectralConfig))
         arrays = read_arrays(folder / "low_pass.npz", LAYOUTS)
-        scorer._basis, scorer._n_likes = arrays["basis"], arrays["n_likes"]
+        scorer._learned(arrays["basis"], arrays["n_likes"])
         scorer._neighbours = read_csr(folder / "neighbours.npz", (len(scorer._n_likes), len(scorer._n_likes)))
         return scorer
 
-    @cached_property
-    def _inwards(self) -> NDArray[np.float32]:
-        """Where liked items enter the low-pass filter; (items, rank)."""
-        return self._basis / self._root_likes[:, None]
-
-    @cached_property
-    def _outwards(self) -> NDArray[np.float32]:
-        """Where scored items leave the low-pass filter, weight included; (items, rank)."""
-        return self._basis * (np.float32(self.config.low_pass_weight) * self._root_likes[:, None])
-
-    @property
-    def _root_likes(self) -> NDArray[np.float32]:
-        return np.sqrt(np.maximum(self._n_likes, 1)).astype(np.float32)
+    def _learned(self, basis: NDArray[np.float32], n_likes: NDArray[np.int64]) -> None:
+        """Keep the directions, and where liked items enter the low-pass filter and scored ones leave it, weight included."""
+        self._basis, self._n_likes = basis, n_likes
+        root = np.sqrt(np.maximum(n_likes, 1)).astype(np.float32)[:, None]
+        self._inwards, self._outwards = basis / root, basis * (np.float32(self.config.low_pass_weight) * root)
 
 
 def normalised(positives: sp.csr_matrix) -> sp.csr_matrix:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,18 +13,22 @@ from models.cells import Cells
 from models.compute import in_order
 from models.knowledge.popularity import Popularity, PopularityConfig
 from models.scorer import Scorer, TrainingData
+from models.sizes import NUMBER
 from models.top_k import top_k
 from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
 from tasks.score.config import ScoreConfig
-from tasks.tables import EVERYBODY, TABLES, open_table, write_table
+from tasks.tables import EVERYBODY, ROWS_PER_GROUP, TABLES, open_table, write_in_groups, write_table
 
 CELLS_COMPARED = 8
 """Cells of similar items that an item of a large catalogue is compared with, its own included."""
 
 
 COMPARED_AT_ONCE = 128
-"""Items of a small catalogue that are compared with all others in one go, each lot on its own thread: what is found stays near."""
+"""Items that are compared with others in one go, where as many fit into memory; each lot on its own thread."""
+
+PER_PAIR = 20
+"""Bytes that stand in memory for two items that are compared: what a model says, in parts and as a whole, and what is left of it."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,10 @@ class Similar:
     strength: NDArray[np.float32]
     family: NDArray[np.object_]
 
+    def of(self, items: NDArray[np.intp]) -> Similar:
+        """Return what was found for some of the items."""
+        return Similar(self.items[items], self.strength[items], self.family[items])
+
 
 def write_similar(
     night: Night, known: TrainingSet, scorers: list[Scorer], cells: Cells | None, config: ScoreConfig, id_types: dict[str, str]
@@ -44,28 +52,32 @@ def write_similar(
     It is compared with all others or, where there are cells, with those of its own and of the nearest ones.
     """
     schema = TABLES["similar_items"].schema(id_types, {"run_id": night.run_id})
-    everything = np.arange(known.n_items)
-    at_once = min(COMPARED_AT_ONCE, _at_once(known.n_items, config))
-    lots = [everything[start : start + at_once] for start in range(0, known.n_items, at_once)]
-    item_ids = known.items["item_id"]
-    in_cells = None if cells is None else _among_cells(scorers, cells, known.recommendable, config)
+    everything, item_ids = np.arange(known.n_items), known.items["item_id"]
+    memory = NUMBER * config.scores_in_memory(night.compute.threads)
 
-    def found(items: NDArray[np.intp]) -> Similar:
-        if in_cells is None:
-            return most_similar(scorers, items, everything, known.recommendable, config.k)
-        return Similar(in_cells.items[items], in_cells.strength[items], in_cells.family[items])
+    def compared(items: NDArray[np.intp]) -> Similar:
+        return most_similar(scorers, items, everything, known.recommendable, config.k)
 
-    with open_table(night.staged_table("similar_items"), schema) as writer:
-        for items, similar in zip(lots, in_order(found, lots), strict=True):
-            row, place = np.nonzero(similar.items >= 0)
+    def tables() -> Iterator[pa.Table]:
+        if cells is None:
+            lots = _lots(everything, _at_once(known.n_items, memory))
+            similar = in_order(compared, lots)
+        else:
+            lots = _lots(everything, ROWS_PER_GROUP // config.k)
+            similar = map(_among_cells(scorers, cells, known.recommendable, config.k, memory).of, lots)
+        for items, found in zip(lots, similar, strict=True):
+            row, place = np.nonzero(found.items >= 0)
             arrays = [
                 item_ids.take(items[row]),
                 pa.array(place.astype(np.int16) + 1),
-                item_ids.take(similar.items[row, place]),
-                pa.array(similar.strength[row, place].astype(np.float64)),
-                pa.array(similar.family[row].tolist(), pa.string()),
+                item_ids.take(found.items[row, place]),
+                pa.array(found.strength[row, place].astype(np.float64)),
+                pa.array(found.family[row].tolist(), pa.string()),
             ]
-            writer.write_table(pa.table(arrays, names=schema.names).cast(schema))
+            yield pa.table(arrays, names=schema.names).cast(schema)
+
+    with open_table(night.staged_table("similar_items"), schema) as writer:
+        write_in_groups(writer, tables())
 
 
 def most_similar(
@@ -87,18 +99,17 @@ def most_similar(
     return Similar(np.where(place >= 0, others[place], -1).astype(np.int32), best, family)
 
 
-def _among_cells(scorers: Sequence[Scorer], cells: Cells, recommendable: NDArray[np.bool_], config: ScoreConfig) -> Similar:
-    """Compare every item with those of the cells around it; items in no cell resemble none."""
+def _among_cells(scorers: Sequence[Scorer], cells: Cells, recommendable: NDArray[np.bool_], k: int, memory: int) -> Similar:
+    """Compare every item with those of the cells around it, in so many bytes a thread; items in no cell resemble none."""
     n_items = len(cells.of_item)
-    shape = (n_items, config.k)
+    shape = (n_items, k)
     similar = Similar(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32), np.full(n_items, "", object))
     members = cells.members()
 
     def found(cell: int) -> list[tuple[NDArray[np.intp], Similar]]:
         others = np.sort(np.concatenate([members[near] for near in cells.around(cell, CELLS_COMPARED)]))
-        at_once = _at_once(len(others), config)
-        parts = [members[cell][start : start + at_once] for start in range(0, len(members[cell]), at_once)]
-        return [(items, most_similar(scorers, items, others, recommendable, config.k)) for items in parts]
+        lots = _lots(members[cell], _at_once(len(others), memory))
+        return [(items, most_similar(scorers, items, others, recommendable, k)) for items in lots]
 
     for of_cell in in_order(found, range(len(members))):
         for items, of_items in of_cell:
@@ -106,9 +117,13 @@ def _among_cells(scorers: Sequence[Scorer], cells: Cells, recommendable: NDArray
     return similar
 
 
-def _at_once(n_others: int, config: ScoreConfig) -> int:
-    """Return how many items are compared with so many others at a time."""
-    return max(16, config.memory_mb * 2**20 // max(1, n_others * 8))
+def _lots(items: NDArray[np.intp], at_once: int) -> list[NDArray[np.intp]]:
+    return [items[start : start + at_once] for start in range(0, len(items), at_once)]
+
+
+def _at_once(n_others: int, memory: int) -> int:
+    """Return how many items a thread compares with so many others at a time, in so many bytes."""
+    return int(np.clip(memory // max(1, n_others * PER_PAIR), 1, COMPARED_AT_ONCE))
 
 
 def write_popular(

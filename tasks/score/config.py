@@ -15,7 +15,7 @@ class ScoreConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrin
     """Rows per segment in popular_items."""
 
     memory_mb: int = Field(256, ge=16)
-    """Memory for the scores of the users that are scored at the same time; decides how many these are."""
+    """Memory for the scores of the users that are scored, or the items that are compared, at the same time; decides how many these are."""
 
     exact_up_to_items: int = Field(200_000, ge=0)
     """Items up to which every one is scored for every user. In larger catalogues each user is shown the best of the cells of similar items

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
 from tasks.score.config import ScoreConfig
 from tasks.score.recommender import RUNGS, Lists, Recommender
-from tasks.tables import ROWS_PER_GROUP, TABLES, open_table
+from tasks.tables import TABLES, open_table, write_in_groups
 
 log = logging.getLogger("nightly")
 
@@ -42,23 +43,20 @@ def write_recommendations(
     everybody = np.arange(known.n_users)
     blocks = [everybody[start : start + at_once] for start in range(0, known.n_users, at_once)]
     lengths, rungs, shown = [], [], np.zeros(known.n_items, np.bool_)
-    told, waiting = time.monotonic(), []
-    with open_table(night.staged_table("recommendations"), schema) as writer:
+
+    def tables() -> Iterator[pa.Table]:
+        told = time.monotonic()
         for lists in in_order(recommender.lists, blocks, max(1, night.room // (NUMBER * most_scores))):
-            waiting.append(_as_arrow(lists, known, schema, model_version, night.run_id))
-            # Row groups of one size, whatever the size of the blocks.
-            while sum(map(len, waiting)) >= ROWS_PER_GROUP:
-                whole = pa.concat_tables(waiting)
-                writer.write_table(whole[:ROWS_PER_GROUP])
-                waiting = [whole[ROWS_PER_GROUP:]]
+            yield _as_arrow(lists, known, schema, model_version, night.run_id)
             lengths.append(lists.length)
             rungs.append(lists.rung)
             shown[lists.item] = True
             if time.monotonic() - told > 2:
                 log.info("score: %d of %d users", sum(map(len, lengths)), known.n_users)
                 told = time.monotonic()
-        if rest := [table for table in waiting if len(table)]:
-            writer.write_table(pa.concat_tables(rest))
+
+    with open_table(night.staged_table("recommendations"), schema) as writer:
+        write_in_groups(writer, tables())
     return Served(np.concatenate(lengths), np.concatenate(rungs), shown)
 
 

@@ -45,6 +45,8 @@ class Recommender:
 
     def __init__(self, audience: Audience, scorers: Sequence[Scorer], blend: Blend, ranker: Ranker, k: int) -> None:
         self.audience, self.scorers, self.blend, self.ranker, self.k = audience, scorers, blend, ranker, k
+        # Worked out here, not by the first thread that asks, on which all others would wait.
+        self.histories, self.seen = audience.histories, audience.seen
         self.because = Because(scorers)
         data = audience.data
         liked_in = data.user_segment[data.interactions.user[data.interactions.positive]]
@@ -55,9 +57,9 @@ class Recommender:
 
         Raises NoScoresError, naming the model, where its scores are no numbers.
         """
-        people = self.audience.data.block(users, self.audience.histories)
+        people = self.audience.data.block(users, self.histories)
         with scores_or_held():
-            chosen = best_of(self.ranker, people, self.audience.seen[users], self.k)
+            chosen = best_of(self.ranker, people, self.seen[users], self.k)
         row, place = np.nonzero(chosen.items >= 0)
         return Lists(
             user=users[row],

@@ -11,18 +11,20 @@ from models.compute import ComputeConfig, limited_threads
 from models.sparse_product import compressed, dense_product, entries_met, product
 
 
-def drawn(n_rows: int, n_columns: int, density: float) -> sp.csr_matrix:
+def drawn(n_rows: int, n_columns: int, density: float, largest: int = 8) -> sp.csr_matrix:
     """Return small whole numbers, which float32 adds up exactly in any order."""
     rng = np.random.default_rng(n_rows + n_columns)
     filled = rng.random((n_rows, n_columns)) < density
-    return sp.csr_matrix(np.where(filled, rng.integers(1, 9, filled.shape), 0).astype(np.float32))
+    return sp.csr_matrix(np.where(filled, rng.integers(1, largest + 1, filled.shape), 0).astype(np.float32))
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 67])
 @pytest.mark.parametrize("density", [0, 0.1, 1])
-def test_a_dense_product_is_the_product_of_both(n_rows: int, density: float, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("largest", [1, 8])
+def test_a_dense_product_is_the_product_of_both(n_rows: int, density: float, largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether all weights are one, which need not be multiplied by, or some are more."""
     monkeypatch.setattr(sparse_product, "ENTRIES_AT_ONCE", 50)
-    weights, matrix = drawn(n_rows, 40, density), drawn(40, 70, 0.3)
+    weights, matrix = drawn(n_rows, 40, density, largest), drawn(40, 70, 0.3)
     with limited_threads(ComputeConfig(threads=2)):
         found = dense_product(weights, matrix)
     assert found.dtype == np.float32

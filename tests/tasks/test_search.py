@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
 
@@ -12,6 +15,7 @@ from models.blend import Blend
 from models.cells import cells_of_catalogue
 from models.scorer import Described, TrainingData
 from tasks.judging import Audience
+from tasks.score import catalogue
 from tasks.score.catalogue import _among_cells, most_similar
 from tasks.score.config import ScoreConfig
 from tasks.score.search import Found, found_by, recall
@@ -93,10 +97,29 @@ def test_cells_find_nearly_all_of_the_similar_items() -> None:
     everything, recommendable = np.arange(N_ITEMS), np.arange(N_ITEMS) % 7 > 0
     cells = cells_of_catalogue([model], BLEND, 1)
     assert cells is not None
-    among = _among_cells([model], cells, recommendable, ScoreConfig(k=5))
+    among = _among_cells([model], cells, recommendable, 5, 1 << 20)
     wanted = most_similar([model], everything, everything, recommendable, 5)
     assert recall(among.items, wanted.items) > 0.9
     assert not (among.items == everything[:, None]).any()
     assert recommendable[among.items[among.items >= 0]].all()
     row, place = np.nonzero(among.items == wanted.items)
     np.testing.assert_allclose(among.strength[row, place], wanted.strength[row, place], rtol=1e-5)
+
+
+@pytest.mark.parametrize("in_cells", [False, True])
+def test_similar_items_are_the_same_in_lots_of_any_size_and_lie_in_one_row_group(in_cells, night, monkeypatch) -> None:
+    """Lots only bound what stands in memory: the table is that of one lot, and its row groups know nothing of them."""
+    model, recommendable = scorer(0.2), np.arange(N_ITEMS) % 7 > 0
+    items = pa.table({"item_id": np.arange(N_ITEMS) + 10_000})
+    known = SimpleNamespace(items=items, n_items=N_ITEMS, recommendable=recommendable)
+    cells = cells_of_catalogue([model], BLEND, 1) if in_cells else None
+    tables = []
+    for at_once in (N_ITEMS, 50):
+        monkeypatch.setattr(catalogue, "COMPARED_AT_ONCE", at_once)
+        at = night()
+        catalogue.write_similar(at, known, [model], cells, ScoreConfig(k=5), {"item_id": "integer"})  # type: ignore[arg-type]
+        tables.append(pq.ParquetFile(at.staged_table("similar_items")))
+    assert [table.num_row_groups for table in tables] == [1, 1]
+    one, many = (table.read().drop_columns("score") for table in tables)
+    assert one.num_rows > 4 * N_ITEMS
+    assert one == many

@@ -74,6 +74,15 @@ def test_similarity_is_what_one_like_scores(two_tastes: World) -> None:
     np.testing.assert_allclose(scorer.score(one_like_each), scorer.similarity(everything, everything).T, atol=1e-6)
 
 
+def test_who_learns_anew_forgets_what_it_had_learned(two_tastes: World, checkerboard: World) -> None:
+    """Scored with in between or not, a second fit ends where a first one would."""
+    again, users = Spectral(SpectralConfig(rank=3)).fit(checkerboard.data, seed=0), two_tastes.everybody
+    again.score(checkerboard.everybody)
+    np.testing.assert_array_equal(
+        again.fit(two_tastes.data, 0).score(users), Spectral(SpectralConfig(rank=3)).fit(two_tastes.data, 0).score(users)
+    )
+
+
 def test_a_large_sparse_catalogue_needs_no_matrix_of_all_pairs() -> None:
     """Two hundred thousand items, whose pairs would fill 160 GB, are fitted and scored a user at a time."""
     rng = np.random.default_rng(1)
