@@ -20,7 +20,7 @@ from tasks.rankings import PerUser
 
 @dataclass(frozen=True)
 class Champion:
-    """What was served before tonight: its lists in tonight's numbers, and what it had not seen yet; rows are tonight's users."""
+    """What was served before tonight: its lists to the judged users in tonight's numbers, and what it had not seen yet; rows are users."""
 
     lists: NDArray[np.int32]
     targets: sp.csr_matrix
@@ -39,8 +39,8 @@ class SinceThen:
         return self.per_user["tonight"][k]["ndcg"], self.per_user["yesterday"][k]["ndcg"]
 
 
-def served_before(night: Night, known: TrainingSet, *, by_days: bool) -> tuple[Champion | None, str]:
-    """Read the table served before tonight, in tonight's numbers; without one, say why there is nothing to compare with.
+def served_before(night: Night, known: TrainingSet, users: NDArray[np.intp], *, by_days: bool) -> tuple[Champion | None, str]:
+    """Read what was served to some users before tonight, in tonight's numbers; without it, say why there is nothing to compare with.
 
     Where days are held out, a table whose models knew some of these days is not compared: tonight's models know less of them until they
     are made again from everything, and would look worse although they are the same.
@@ -56,7 +56,7 @@ def served_before(night: Night, known: TrainingSet, *, by_days: bool) -> tuple[C
     path, why_not = served_table(night)
     if path is None:
         return None, why_not
-    return _in_tonights_numbers(path, known, earlier), ""
+    return _in_tonights_numbers(path, known, users, earlier), ""
 
 
 def served_table(night: Night) -> tuple[Path | None, str]:
@@ -70,9 +70,10 @@ def served_table(night: Night) -> tuple[Path | None, str]:
     return (path, "") if fault is None else (None, f"{fault.file} is not what was served (expected {fault.expected}; found {fault.found})")
 
 
-def _in_tonights_numbers(path: Path, known: TrainingSet, earlier: NDArray[np.bool_]) -> Champion:
+def _in_tonights_numbers(path: Path, known: TrainingSet, users: NDArray[np.intp], earlier: NDArray[np.bool_]) -> Champion:
     """Read a served table; `earlier` (events,) marks what it had seen."""
     served = pq.read_table(path, columns=["user_id", "rank", "item_id"])
+    served = served.filter(pc.is_in(served["user_id"], known.users["user_id"].take(users)))
     user = pc.index_in(served["user_id"], known.users["user_id"])
     item = pc.index_in(served["item_id"], known.items["item_id"])
     there = pc.and_(pc.is_valid(user), pc.is_valid(item))

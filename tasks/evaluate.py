@@ -77,7 +77,7 @@ def evaluate(
     half = user_half(known.users["user_id"].take(users).to_pylist())
     scorers, blends = load_models(night.workspace.root, trained.models), _blends(blended)
     judge = Judge(audience, scorers, {BLEND: blends.pop(BLEND)}, max(config.ks), judging.users_at_once, room=night.room)
-    champion, no_champion = served_before(night, known, by_days=by_days)
+    champion, no_champion = served_before(night, known, users, by_days=by_days)
     some = sample_of(known, users, judging.max_compared_users)
     with limited_threads(night.compute):
         rankings = rank(judge, users, half, champion.seen if champion else None)

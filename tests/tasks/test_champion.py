@@ -76,7 +76,7 @@ def tonight(night):
 
 def judged(known: TrainingSet, at):
     """Return what the rule on the served models says of the same model, trained again tonight."""
-    champion, why_not = served_before(at, known, by_days=True)
+    champion, why_not = served_before(at, known, np.arange(N_USERS), by_days=True)
     found = None
     if champion is not None:
         ours = lists_of(known.training_data("fit"), champion.seen)
