@@ -65,10 +65,10 @@ class FusedBlend:
     def users_at_once(self, most_scores: int) -> int:
         """Count the scores of models that are no products, which stand in memory, of the sample and of cells that are searched."""
         told = sum(product is None for product in self.panel.products)
-        held = (len(self.place) * (told + 2) if told else 0) + len(self.place) // SAMPLED
+        held = len(self.place) * (told + 2) if told else 0
         if self.search is not None:
             return fitting(most_scores, held + 2 * self.search.scores_of_user, SEARCHED_AT_ONCE)
-        return fitting(most_scores, held, IN_CACHE if told else TILED_AT_ONCE)
+        return fitting(most_scores, held + len(self.place) // SAMPLED, IN_CACHE if told else TILED_AT_ONCE)
 
     def search_of(self, probes: int) -> CellSearch:
         """Return a search that looks into so many cells for each user."""
@@ -90,7 +90,7 @@ class FusedBlend:
         """Choose the k best items that are recommendable and not among `seen`, (block, items), by the score that is published.
 
         Which items may be among them is found with float32 sums whose error is bounded; the published score of an item is computed from
-        its own vectors alone, so that no list depends on who else is in the block.
+        its own vectors alone, so that no list depends on who else is in the block but for how BLAS rounds what models say to it.
         """
         said, speaks = heard.said, heard.speaks
         if not len(self.columns):
@@ -150,7 +150,7 @@ class FusedBlend:
             for scores, factor in others:
                 summed += scores[rows] * factor[rows, None]
             if not self.in_place:
-                np.take(summed, self.columns, axis=1, out=total[rows])
+                np.take(summed, self.columns, axis=1, out=total[rows], mode="clip")  # without it NumPy takes, then copies
         return total
 
     def _error(

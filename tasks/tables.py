@@ -216,7 +216,7 @@ TABLES: dict[str, Table] = {
 @contextmanager
 def open_table(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """Write a table in row groups in the block; its bytes depend on the rows alone, and it has its name once it is whole."""
-    # Hardly a score comes twice: a dictionary of them takes as long as all else, is given up, and leaves larger files.
+    # Hardly a contribution comes twice: a dictionary of them takes as long as all else, is given up, and leaves larger files.
     repeating = [field.name for field in schema if not pa.types.is_floating(field.type)]
     settings = {"compression": "zstd", "compression_level": 3, "use_dictionary": repeating, "write_page_checksum": True}
     with replaced(path) as stream, pq.ParquetWriter(stream, schema, **settings) as writer:
@@ -225,15 +225,18 @@ def open_table(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
 
 def write_in_groups(writer: pq.ParquetWriter, parts: Iterable[pa.Table]) -> None:
     """Write rows in row groups of one size, whatever the size of the parts they come in."""
-    waiting: list[pa.Table] = []
+    waiting, n_rows = list[pa.Table](), 0
     for part in parts:
         waiting.append(part)
-        while sum(map(len, waiting)) >= ROWS_PER_GROUP:
-            whole = pa.concat_tables(waiting)
-            writer.write_table(whole[:ROWS_PER_GROUP])
-            waiting = [whole[ROWS_PER_GROUP:]]
-    if rest := [table for table in waiting if len(table)]:
-        writer.write_table(pa.concat_tables(rest))
+        n_rows += len(part)
+        if n_rows >= ROWS_PER_GROUP:
+            # In one chunk: where a dictionary ends, and so the bytes, would depend on the parts.
+            whole = pa.concat_tables(waiting).combine_chunks()
+            n_left = n_rows % ROWS_PER_GROUP
+            writer.write_table(whole[: n_rows - n_left], row_group_size=ROWS_PER_GROUP)
+            waiting, n_rows = [whole[n_rows - n_left :]], n_left
+    if n_rows:
+        writer.write_table(pa.concat_tables(waiting).combine_chunks())
 
 
 def write_table(path: Path, content: pa.Table, schema: pa.Schema) -> Path:

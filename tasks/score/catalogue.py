@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ CELLS_COMPARED = 8
 
 
 COMPARED_AT_ONCE = 128
-"""Items that are compared with others in one go, where as many fit into memory; each lot on its own thread."""
+"""Items that are compared with others in one go, where as many fit into memory."""
 
 PER_PAIR = 20
 """Bytes that stand in memory for two items that are compared: what a model says, in parts and as a whole, and what is left of it."""
@@ -58,14 +59,16 @@ def write_similar(
     def compared(items: NDArray[np.intp]) -> Similar:
         return most_similar(scorers, items, everything, known.recommendable, config.k)
 
-    def tables() -> Iterator[pa.Table]:
+    def similar() -> Generator[tuple[NDArray[np.intp], Similar]]:
         if cells is None:
             lots = _lots(everything, _at_once(known.n_items, memory))
-            similar = in_order(compared, lots)
+            yield from zip(lots, in_order(compared, lots), strict=True)
         else:
-            lots = _lots(everything, ROWS_PER_GROUP // config.k)
-            similar = map(_among_cells(scorers, cells, known.recommendable, config.k, memory).of, lots)
-        for items, found in zip(lots, similar, strict=True):
+            among = _among_cells(scorers, cells, known.recommendable, config.k, memory)
+            yield from ((items, among.of(items)) for items in _lots(everything, ROWS_PER_GROUP // config.k))
+
+    def tables() -> Generator[pa.Table]:
+        for items, found in similar():
             row, place = np.nonzero(found.items >= 0)
             arrays = [
                 item_ids.take(items[row]),
@@ -76,8 +79,8 @@ def write_similar(
             ]
             yield pa.table(arrays, names=schema.names).cast(schema)
 
-    with open_table(night.staged_table("similar_items"), schema) as writer:
-        write_in_groups(writer, tables())
+    with open_table(night.staged_table("similar_items"), schema) as writer, closing(tables()) as parts:
+        write_in_groups(writer, parts)
 
 
 def most_similar(

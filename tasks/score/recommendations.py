@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +45,7 @@ def write_recommendations(
     blocks = [everybody[start : start + at_once] for start in range(0, known.n_users, at_once)]
     lengths, rungs, shown = [], [], np.zeros(known.n_items, np.bool_)
 
-    def tables() -> Iterator[pa.Table]:
+    def tables() -> Generator[pa.Table]:
         told = time.monotonic()
         for lists in in_order(recommender.lists, blocks, max(1, night.room // (NUMBER * most_scores))):
             yield _as_arrow(lists, known, schema, model_version, night.run_id)
@@ -55,8 +56,9 @@ def write_recommendations(
                 log.info("score: %d of %d users", sum(map(len, lengths)), known.n_users)
                 told = time.monotonic()
 
-    with open_table(night.staged_table("recommendations"), schema) as writer:
-        write_in_groups(writer, tables())
+    # Closed: where writing fails, nobody is scored any more.
+    with open_table(night.staged_table("recommendations"), schema) as writer, closing(tables()) as parts:
+        write_in_groups(writer, parts)
     return Served(np.concatenate(lengths), np.concatenate(rungs), shown)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models import tiles
 from models.blend import Blend
 from models.block_scores import Panel
+from models.cell_search import CellSearch
 from models.chosen import Chosen, best_of, published_scores
 from models.fused_blend import FusedBlend
 from models.products import DotProduct
@@ -207,3 +208,16 @@ def test_scores_that_are_no_numbers_are_refused_by_name(made: type[Multiplied]) 
     nothing = sp.csr_matrix((2, 5), dtype=np.float32)
     with pytest.raises(ScoreError, match="content"):
         best_of(FusedBlend(Panel.of([scorer]), blend, np.ones(5, np.bool_)), strangers(nothing), nothing, 2)
+
+
+def test_blocks_are_as_large_as_what_stands_in_memory_allows() -> None:
+    """Of products only the sample of the catalogue does; of a model that is none, its scores and their sum; of a search, some cells."""
+    n_items = 32_000
+    numbers = (np.ones((1, 2), np.float32), np.ones((n_items, 2), np.float32), np.ones(n_items, np.bool_), np.ones(1, np.bool_))
+    blend = Blend(("a",), ("collaborative",), ("all",), np.ones((1, 1)))
+    product, told = (FusedBlend(Panel.of([made("content", *numbers)]), blend, np.ones(n_items, np.bool_)) for made in (Multiplied, Told))
+    assert product.users_at_once(100 * n_items // tiles.SAMPLED) == 100
+    assert told.users_at_once(100 * 3 * n_items) == 97
+    assert product.users_at_once(1 << 40) > told.users_at_once(1 << 40)
+    searching = product.searching(CellSearch(product.stacked, np.arange(n_items) // 1000, product.bounds, 4))
+    assert searching.users_at_once(100 * 2 * 4 * 1000) == 100

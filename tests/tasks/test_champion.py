@@ -122,3 +122,14 @@ def test_a_served_table_that_is_not_what_was_published_is_no_evidence(tonight, d
     rule = judged(known, at)
     assert (rule.passed, rule.value) == (True, None)
     assert f"{at.workspace.relative(path)} is not what was served" in rule.sentence
+
+
+def test_only_the_lists_of_the_judged_users_are_read(tonight):
+    """They are those that everybody would get; the others' rows are empty."""
+    known = known_tonight(0, min_users=200)
+    at = tonight(known)
+    some = np.arange(0, N_USERS, 7)
+    everybody, few = (served_before(at, known, users, by_days=True)[0].lists for users in (np.arange(N_USERS), some))
+    np.testing.assert_array_equal(few[some], everybody[some])
+    assert (everybody[some] >= 0).any()
+    assert (np.delete(few, some, axis=0) == -1).all()

@@ -123,3 +123,9 @@ def test_similar_items_are_the_same_in_lots_of_any_size_and_lie_in_one_row_group
     one, many = (table.read().drop_columns("score") for table in tables)
     assert one.num_rows > 4 * N_ITEMS
     assert one == many
+
+
+@pytest.mark.parametrize(("n_others", "memory", "expected"), [(1000, 1 << 20, 52), (1000, 1 << 30, 128), (10**6, 1 << 20, 1), (0, 1, 1)])
+def test_as_many_items_are_compared_at_once_as_fit(n_others: int, memory: int, expected: int) -> None:
+    """Twenty bytes a pair, one item in any case, and no more than are worth it."""
+    assert catalogue._at_once(n_others, memory) == expected
