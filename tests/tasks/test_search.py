@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +16,7 @@ import scipy.sparse as sp
 
 from models.blend import Blend
 from models.cells import cells_of_catalogue
+from models.compute import BLAS, ComputeConfig, limited_threads
 from models.scorer import Described, TrainingData
 from tasks.judging import Audience
 from tasks.score import catalogue
@@ -129,3 +133,29 @@ def test_similar_items_are_the_same_in_lots_of_any_size_and_lie_in_one_row_group
 def test_as_many_items_are_compared_at_once_as_fit(n_others: int, memory: int, expected: int) -> None:
     """Twenty bytes a pair, one item in any case, and no more than are worth it."""
     assert catalogue._at_once(n_others, memory) == expected
+
+
+def test_where_writing_fails_no_more_items_are_compared(night, monkeypatch) -> None:
+    """The threads that compared end with the table, not some time later, and BLAS may use as many as before."""
+    compared = []
+
+    def full_disk(_writer: Any, parts: Iterator[pa.Table]) -> None:
+        next(parts)
+        raise OSError(errno.ENOSPC, "no space left")
+
+    def slowly(*asked: Any) -> Any:
+        compared.append(threading.current_thread())
+        return most_similar(*asked)
+
+    monkeypatch.setattr(catalogue, "COMPARED_AT_ONCE", 50)
+    monkeypatch.setattr(catalogue, "write_in_groups", full_disk)
+    monkeypatch.setattr(catalogue, "most_similar", slowly)
+    known = SimpleNamespace(items=pa.table({"item_id": np.arange(N_ITEMS)}), n_items=N_ITEMS, recommendable=np.ones(N_ITEMS, np.bool_))
+    with limited_threads(ComputeConfig(threads=2)):
+        before = [library["num_threads"] for library in BLAS.info()]
+        with pytest.raises(OSError, match="no space left") as failed:
+            catalogue.write_similar(night(), known, [scorer(0.2)], None, ScoreConfig(k=5), {"item_id": "integer"})  # type: ignore[arg-type]
+        assert failed.tb is not None  # what failed is still known, as it is while a night reports it
+        assert not any(thread.is_alive() for thread in compared)
+        assert [library["num_threads"] for library in BLAS.info()] == before
+    assert 0 < len(compared) < N_ITEMS // 50
