@@ -142,11 +142,11 @@ class FusedBlend:
         terms = [(one.scores, of.astype(np.float32)) for one, of in zip(said, scale, strict=True) if one.scores is not None]
         if not terms:
             return None
+        (first, of_first), *others = terms
         total = np.empty((scale.shape[1], len(self.columns)), np.float32)
         for start in range(0, len(total), SUMMED_AT_ONCE):
             rows = slice(start, start + SUMMED_AT_ONCE)
-            (first, factor), *others = terms
-            summed = np.multiply(first[rows], factor[rows, None], out=total[rows] if self.in_place else None)
+            summed = np.multiply(first[rows], of_first[rows, None], out=total[rows] if self.in_place else None)
             for scores, factor in others:
                 summed += scores[rows] * factor[rows, None]
             if not self.in_place:

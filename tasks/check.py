@@ -97,16 +97,16 @@ def _check_contract(night: Night, table: Table, id_types: Mapping[Any, str]) -> 
     path, expected = night.staged_table(table.name), table.schema(id_types)
     with pq.ParquetFile(path) as found:
         if not found.schema_arrow.equals(expected):
-            told = str(found.schema_arrow)
-            raise NightHeldError(str(path), f"the schema of {table.name}", told, "report this as a bug; nothing was published")
+            next_step = "report this as a bug; nothing was published"
+            raise NightHeldError(str(path), f"the schema of {table.name}", str(found.schema_arrow), next_step)
         keys = found.read(list(table.key)).select(list(table.key))
         if not ascends(keys):
             _require_key(path, table, keys)
         # Column by column: all of a table of many users would take gigabytes.
         for name in (field.name for field in expected if pa.types.is_floating(field.type)):
             if not np.isfinite(found.read([name])[name].drop_null().to_numpy()).all():
-                told = "nothing was published; see the report"
-                raise NightHeldError(str(path), f"finite values in {name}", "NaN or infinity", told)
+                next_step = "nothing was published; see the report"
+                raise NightHeldError(str(path), f"finite values in {name}", "NaN or infinity", next_step)
 
 
 def _require_key(path: Path, table: Table, keys: pa.Table) -> None:

@@ -118,7 +118,7 @@ def scores_or_held() -> Iterator[None]:
 
 
 def even_lots(users: NDArray[Number], at_once: int) -> list[NDArray[Number]]:
-    """Cut users, or one number of each, into as few lots as may be scored at once, as even as they can be."""
+    """Cut users, or one number of each, or items into as few lots as may be scored at once, as even as they can be."""
     return [lot for lot in np.array_split(users, max(1, -(-len(users) // at_once))) if len(lot)]
 
 

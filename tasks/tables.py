@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -214,7 +214,7 @@ TABLES: dict[str, Table] = {
 
 
 @contextmanager
-def open_table(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+def _open_table(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """Write a table in row groups in the block; its bytes depend on the rows alone, and it has its name once it is whole."""
     # Hardly a contribution comes twice: a dictionary of them takes as long as all else, is given up, and leaves larger files.
     repeating = [field.name for field in schema if not pa.types.is_floating(field.type)]
@@ -223,20 +223,21 @@ def open_table(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
         yield writer
 
 
-def write_in_groups(writer: pq.ParquetWriter, parts: Iterable[pa.Table]) -> None:
-    """Write rows in row groups of one size, whatever the size of the parts they come in."""
+def write_parts(path: Path, schema: pa.Schema, parts: Generator[pa.Table]) -> None:
+    """Write a table part by part, in row groups of one size, whatever theirs; where writing fails, no more parts are made."""
     waiting, n_rows = list[pa.Table](), 0
-    for part in parts:
-        waiting.append(part)
-        n_rows += len(part)
-        if n_rows >= ROWS_PER_GROUP:
-            # In one chunk: where a dictionary ends, and so the bytes, would depend on the parts.
-            whole = pa.concat_tables(waiting).combine_chunks()
-            n_left = n_rows % ROWS_PER_GROUP
-            writer.write_table(whole[: n_rows - n_left], row_group_size=ROWS_PER_GROUP)
-            waiting, n_rows = [whole[n_rows - n_left :]], n_left
-    if n_rows:
-        writer.write_table(pa.concat_tables(waiting).combine_chunks())
+    with _open_table(path, schema) as writer, closing(parts):
+        for part in parts:
+            waiting.append(part)
+            n_rows += len(part)
+            if n_rows >= ROWS_PER_GROUP:
+                # In one chunk: where a dictionary ends, and so the bytes, would depend on the parts.
+                whole = pa.concat_tables(waiting).combine_chunks()
+                n_left = n_rows % ROWS_PER_GROUP
+                writer.write_table(whole[: n_rows - n_left], row_group_size=ROWS_PER_GROUP)
+                waiting, n_rows = [whole[n_rows - n_left :]], n_left
+        if n_rows:
+            writer.write_table(pa.concat_tables(waiting).combine_chunks())
 
 
 def write_table(path: Path, content: pa.Table, schema: pa.Schema) -> Path:
@@ -247,6 +248,6 @@ def write_table(path: Path, content: pa.Table, schema: pa.Schema) -> Path:
         .cast(pa.schema([field.remove_metadata() for field in schema]))
         .sort_by([(name, "ascending") for name in key])
     )
-    with open_table(path, schema) as writer:
+    with _open_table(path, schema) as writer:
         writer.write_table(rows.cast(schema), row_group_size=ROWS_PER_GROUP)
     return path

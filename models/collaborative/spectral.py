@@ -73,11 +73,11 @@ class Spectral:
         """Find each item's neighbours, and the smoothest directions from a start drawn with the seed."""
         positives = data.interactions.positives()
         graph = normalised(positives)
-        self._n_likes = np.asarray(positives.getnnz(axis=0), np.int64)
-        progress(f"neighbours of {np.count_nonzero(self._n_likes):,} items")
+        n_likes = np.asarray(positives.getnnz(axis=0), np.int64)
+        progress(f"neighbours of {np.count_nonzero(n_likes):,} items")
         self._neighbours = neighbourhoods(graph, self.config.neighbours)
         progress(f"the {self.config.rank} smoothest directions beside {self._neighbours.nnz:,} neighbours")
-        self._learned(smoothest(graph, self.config.rank, seed, self.config.low_pass_likes), self._n_likes)
+        self._learned(smoothest(graph, self.config.rank, seed, self.config.low_pass_likes), n_likes)
         return self
 
     def renumbered(self, then: NDArray[np.intp]) -> Self:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,14 +15,14 @@ from models.knowledge.popularity import Popularity, PopularityConfig
 from models.scorer import Scorer, TrainingData
 from models.sizes import NUMBER
 from models.top_k import top_k
+from tasks.judging import even_lots
 from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
 from tasks.score.config import ScoreConfig
-from tasks.tables import EVERYBODY, ROWS_PER_GROUP, TABLES, open_table, write_in_groups, write_table
+from tasks.tables import EVERYBODY, ROWS_PER_GROUP, TABLES, write_parts, write_table
 
 CELLS_COMPARED = 8
 """Cells of similar items that an item of a large catalogue is compared with, its own included."""
-
 
 COMPARED_AT_ONCE = 128
 """Items that are compared with others in one go, where as many fit into memory."""
@@ -61,11 +60,11 @@ def write_similar(
 
     def similar() -> Generator[tuple[NDArray[np.intp], Similar]]:
         if cells is None:
-            lots = _lots(everything, _at_once(known.n_items, memory))
+            lots = even_lots(everything, _at_once(known.n_items, memory))
             yield from zip(lots, in_order(compared, lots), strict=True)
         else:
             among = _among_cells(scorers, cells, known.recommendable, config.k, memory)
-            yield from ((items, among.of(items)) for items in _lots(everything, ROWS_PER_GROUP // config.k))
+            yield from ((items, among.of(items)) for items in even_lots(everything, ROWS_PER_GROUP // config.k))
 
     def tables() -> Generator[pa.Table]:
         for items, found in similar():
@@ -79,8 +78,7 @@ def write_similar(
             ]
             yield pa.table(arrays, names=schema.names).cast(schema)
 
-    with open_table(night.staged_table("similar_items"), schema) as writer, closing(tables()) as parts:
-        write_in_groups(writer, parts)
+    write_parts(night.staged_table("similar_items"), schema, tables())
 
 
 def most_similar(
@@ -111,17 +109,13 @@ def _among_cells(scorers: Sequence[Scorer], cells: Cells, recommendable: NDArray
 
     def found(cell: int) -> list[tuple[NDArray[np.intp], Similar]]:
         others = np.sort(np.concatenate([members[near] for near in cells.around(cell, CELLS_COMPARED)]))
-        lots = _lots(members[cell], _at_once(len(others), memory))
+        lots = even_lots(members[cell], _at_once(len(others), memory))
         return [(items, most_similar(scorers, items, others, recommendable, k)) for items in lots]
 
     for of_cell in in_order(found, range(len(members))):
         for items, of_items in of_cell:
             similar.items[items], similar.strength[items], similar.family[items] = of_items.items, of_items.strength, of_items.family
     return similar
-
-
-def _lots(items: NDArray[np.intp], at_once: int) -> list[NDArray[np.intp]]:
-    return [items[start : start + at_once] for start in range(0, len(items), at_once)]
 
 
 def _at_once(n_others: int, memory: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,7 @@ from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
 from tasks.score.config import ScoreConfig
 from tasks.score.recommender import RUNGS, Lists, Recommender
-from tasks.tables import TABLES, open_table, write_in_groups
+from tasks.tables import TABLES, write_parts
 
 log = logging.getLogger("nightly")
 
@@ -56,9 +55,7 @@ def write_recommendations(
                 log.info("score: %d of %d users", sum(map(len, lengths)), known.n_users)
                 told = time.monotonic()
 
-    # Closed: where writing fails, nobody is scored any more.
-    with open_table(night.staged_table("recommendations"), schema) as writer, closing(tables()) as parts:
-        write_in_groups(writer, parts)
+    write_parts(night.staged_table("recommendations"), schema, tables())
     return Served(np.concatenate(lengths), np.concatenate(rungs), shown)
 
 

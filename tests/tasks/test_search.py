@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +17,7 @@ from models.blend import Blend
 from models.cells import cells_of_catalogue
 from models.compute import BLAS, ComputeConfig, limited_threads
 from models.scorer import Described, TrainingData
+from tasks import tables
 from tasks.judging import Audience
 from tasks.score import catalogue
 from tasks.score.catalogue import _among_cells, most_similar
@@ -117,14 +117,14 @@ def test_similar_items_are_the_same_in_lots_of_any_size_and_lie_in_one_row_group
     items = pa.table({"item_id": np.arange(N_ITEMS) + 10_000})
     known = SimpleNamespace(items=items, n_items=N_ITEMS, recommendable=recommendable)
     cells = cells_of_catalogue([model], BLEND, 1) if in_cells else None
-    tables = []
+    written = []
     for at_once in (N_ITEMS, 50):
         monkeypatch.setattr(catalogue, "COMPARED_AT_ONCE", at_once)
         at = night()
         catalogue.write_similar(at, known, [model], cells, ScoreConfig(k=5), {"item_id": "integer"})  # type: ignore[arg-type]
-        tables.append(pq.ParquetFile(at.staged_table("similar_items")))
-    assert [table.num_row_groups for table in tables] == [1, 1]
-    one, many = (table.read().drop_columns("score") for table in tables)
+        written.append(pq.ParquetFile(at.staged_table("similar_items")))
+    assert [table.num_row_groups for table in written] == [1, 1]
+    one, many = (table.read().drop_columns("score") for table in written)
     assert one.num_rows > 4 * N_ITEMS
     assert one == many
 
@@ -139,8 +139,7 @@ def test_where_writing_fails_no_more_items_are_compared(night, monkeypatch) -> N
     """The threads that compared end with the table, not some time later, and BLAS may use as many as before."""
     compared = []
 
-    def full_disk(_writer: Any, parts: Iterator[pa.Table]) -> None:
-        next(parts)
+    def full_disk(*_asked: Any, **_how: Any) -> None:
         raise OSError(errno.ENOSPC, "no space left")
 
     def slowly(*asked: Any) -> Any:
@@ -148,7 +147,8 @@ def test_where_writing_fails_no_more_items_are_compared(night, monkeypatch) -> N
         return most_similar(*asked)
 
     monkeypatch.setattr(catalogue, "COMPARED_AT_ONCE", 50)
-    monkeypatch.setattr(catalogue, "write_in_groups", full_disk)
+    monkeypatch.setattr(tables, "ROWS_PER_GROUP", 1)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full_disk)
     monkeypatch.setattr(catalogue, "most_similar", slowly)
     known = SimpleNamespace(items=pa.table({"item_id": np.arange(N_ITEMS)}), n_items=N_ITEMS, recommendable=np.ones(N_ITEMS, np.bool_))
     with limited_threads(ComputeConfig(threads=2)):

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks import tables
-from tasks.tables import TABLES, open_table, write_in_groups
+from tasks.tables import TABLES, write_parts
 
 N_ROWS = 23
 
@@ -23,8 +23,7 @@ def test_row_groups_are_of_one_size_whatever_the_parts(cuts: list[int], tmp_path
     whole = pa.Table.from_pylist(rows, schema)
     parts = [whole[start:stop] for start, stop in zip([0, *cuts], [*cuts, N_ROWS], strict=True)]
     for path, pieces in ((tmp_path / "one", [whole]), (tmp_path / "many", parts)):
-        with open_table(path, schema) as writer:
-            write_in_groups(writer, pieces)
+        write_parts(path, schema, (piece for piece in pieces))
     written = pq.ParquetFile(tmp_path / "many")
     assert [written.metadata.row_group(group).num_rows for group in range(written.num_row_groups)] == [8, 8, 7]
     assert written.read().to_pylist() == rows
@@ -33,6 +32,5 @@ def test_row_groups_are_of_one_size_whatever_the_parts(cuts: list[int], tmp_path
 
 def test_no_rows_are_a_table_all_the_same(tmp_path: Path) -> None:
     schema = TABLES["popular_items"].schema({"item_id": "text"})
-    with open_table(tmp_path / "none", schema) as writer:
-        write_in_groups(writer, [])
+    write_parts(tmp_path / "none", schema, (part for part in ()))
     assert pq.read_table(tmp_path / "none").num_rows == 0
