@@ -43,6 +43,7 @@ class Night:
     def rankings(self) -> dict[str, float]:
         """Return the NDCG@10 of every ranking on the night's own holdout, best first, out of the metrics table."""
         metrics = self.table("metrics")
+        metrics = metrics[metrics.ranking != "published"]  # lists of earlier nights
         of = metrics[(metrics.metric == "ndcg") & (metrics.segment == "__all__") & (metrics.k == 10)].sort_values("value", ascending=False)
         return {ranking: round(value, 4) for ranking, value in zip(of.ranking, of.value, strict=True)}
 

@@ -10,30 +10,23 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Parameter
+
+import flows.cli_analysts  # noqa: F401 - it has the verbs that ask about published tables
+from flows.cli_app import RUNNING, Json, RunDate, Workspace, app
 
 if TYPE_CHECKING:
     from flows.attempt import Ending, Options
     from flows.settings import Settings
 
-app = App(
-    name="nightly",
-    help="Turn a shop's interactions into verified top-K recommendation tables, night after night.",
-    help_format="plaintext",  # Markdown would take longer to load than the rest of the command line
-)
 imports = App(name="import", help="Bring a published dataset into the inbox.")
 app.command(imports)
-_running = Group("This run")
-
-Workspace = Annotated[Path, Parameter(name=["--workspace", "-w"], help="The workspace folder.")]
-RunDate = Annotated[date | None, Parameter(help="The night's date, YYYY-MM-DD; default: today, UTC.", group=_running)]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print the result as one JSON object.")]
-Replace = Annotated[bool, Parameter(negative="", help="Replace the tables of a date that is published and would change.", group=_running)]
-AllowVolume = Annotated[bool, Parameter(negative="", help="Accept a delivery far smaller or larger than usual.", group=_running)]
-Wait = Annotated[bool, Parameter(negative="", help="Wait for another run to end instead of ending at once.", group=_running)]
-IfNew = Annotated[bool, Parameter(negative="", help="End `skipped` when nothing new was delivered.", group=_running)]
+Replace = Annotated[bool, Parameter(negative="", help="Replace the tables of a date that is published and would change.", group=RUNNING)]
+AllowVolume = Annotated[bool, Parameter(negative="", help="Accept a delivery far smaller or larger than usual.", group=RUNNING)]
+Wait = Annotated[bool, Parameter(negative="", help="Wait for another run to end instead of ending at once.", group=RUNNING)]
+IfNew = Annotated[bool, Parameter(negative="", help="End `skipped` when nothing new was delivered.", group=RUNNING)]
 OnBadFile = Annotated[
-    Literal["stop", "set_aside"] | None, Parameter(help="Whether an unreadable file stops the night or is set aside.", group=_running)
+    Literal["stop", "set_aside"] | None, Parameter(help="Whether an unreadable file stops the night or is set aside.", group=RUNNING)
 ]
 
 
@@ -120,11 +113,11 @@ def tune(
     *,
     workspace: Workspace = Path(),
     run_date: RunDate = None,
-    minutes: Annotated[float | None, Parameter(help="Time after which no further trial begins.", group=_running)] = None,
-    trials: Annotated[int | None, Parameter(help="Trials of each model, earlier ones of this search included.", group=_running)] = None,
-    models: Annotated[str | None, Parameter(help="Models to tune, separated by commas; default: all.", group=_running)] = None,
-    windows: Annotated[int | None, Parameter(help="Windows of past time to judge in.", group=_running)] = None,
-    fresh: Annotated[bool, Parameter(negative="--resume", help="Forget earlier trials, or go on with them.", group=_running)] = False,
+    minutes: Annotated[float | None, Parameter(help="Time after which no further trial begins.", group=RUNNING)] = None,
+    trials: Annotated[int | None, Parameter(help="Trials of each model, earlier ones of this search included.", group=RUNNING)] = None,
+    models: Annotated[str | None, Parameter(help="Models to tune, separated by commas; default: all.", group=RUNNING)] = None,
+    windows: Annotated[int | None, Parameter(help="Windows of past time to judge in.", group=RUNNING)] = None,
+    fresh: Annotated[bool, Parameter(negative="--resume", help="Forget earlier trials, or go on with them.", group=RUNNING)] = False,
     apply: Annotated[bool, Parameter(negative="", help="Write the last proposal into nightly.toml, and search nothing.")] = False,
     json: Json = False,
 ) -> int:

@@ -18,6 +18,7 @@ from tasks.ingest.delivery import waiting
 from tasks.memory import offered
 from tasks.model_set import set_fault
 from tasks.night import Night
+from tasks.policies.fatigue import lists_shown
 from tasks.publish import LIBRARIES
 from tasks.refusals import InputRefusedError
 from tasks.storage import canonical_json, file_hash, text_hash
@@ -48,10 +49,13 @@ def identify(workspace: Workspace, day: date, settings: Settings, composition: s
     served = workspace.champion_of(day, inputs_id)
     champion = str(served["run_id"]) if served else None
     warm_from = _whole_set(workspace, served)
+    # Lists shown before are an input where people tire of them; the champion does not tell of dates replaced since.
+    shown = [one.run_id for one in lists_shown(workspace, day, settings.policies.fatigue, settings.events.impressions)]
+    before = {"champion": champion, "warm_from": warm_from} | ({"shown": shown} if shown else {})
     return Night(
         workspace=workspace,
         run_date=day,
-        run_id=text_hash(canonical_json({**identity, "champion": champion, "warm_from": warm_from}))[:16],
+        run_id=text_hash(canonical_json({**identity, **before}))[:16],
         attempt_id=uuid.uuid4().hex[:12],
         started_at=started_at,
         champion=champion,

@@ -14,11 +14,14 @@ from flows.settings import Settings
 from tasks.blend import blend
 from tasks.check import check
 from tasks.course import last_sizes
+from tasks.derive import derive
 from tasks.evaluate import Evaluated, evaluate
+from tasks.experiment.config import ExperimentConfig
 from tasks.gate import Gated, gate
 from tasks.ingest import Delivered, Kept, ingest, keep
 from tasks.needs import Plans, require_room
-from tasks.night import Night, Runner, plain
+from tasks.night import Night, Receipt, Runner, plain
+from tasks.policies.declare import declare
 from tasks.prepare import Prepared, prepare
 from tasks.publish import publish
 from tasks.refit import Refitted, refit
@@ -33,8 +36,15 @@ from tasks.warehouse import sharing_warehouse
 def night(at: Night, settings: Settings, options: Options, step: Runner) -> None:
     """Turn the interactions known on the night's date into that night's tables."""
     learned = learn(at, settings, options, step)
-    scored = step(score, at, learned.prepared, learned.refitted, settings.score, settings.train.popularity, learned.delivered.id_types)
-    checked = step(check, at, learned.delivered, scored, settings.warehouse, settings.gate, learned.gated)
+    # A gate that lets one model speak alone leaves nothing to compare.
+    experiment = ExperimentConfig() if learned.gated.speaker else settings.experiment
+    fading, id_types = settings.train.popularity, learned.delivered.id_types
+    rules = settings.policies, experiment, learned.evaluated.calibration
+    scored = step(score, at, learned.prepared, learned.refitted, settings.score, fading, id_types, *rules)
+    limits = settings.score, settings.gate, settings.warehouse
+    derived = step(derive, at, learned.prepared, scored, *limits, id_types, settings.policies.seen)
+    of_night = learned.delivered, scored, derived
+    checked = step(check, at, *of_night, settings.warehouse, settings.gate, learned.gated, settings.policies, experiment)
     step(publish, at, learned.prepared, learned.evaluated, learned.gated, learned.refitted, checked)
 
 
@@ -62,7 +72,8 @@ def learn(at: Night, settings: Settings, options: Options, step: Runner) -> Lear
     require_room(prepared.sizes, plans(settings), at.memory)
     trained = step(train, at, prepared, settings.train)
     blended = step(blend, at, prepared, trained, settings.blend, settings.judging)
-    evaluated = step(evaluate, at, prepared, trained, blended, settings.evaluate, settings.judging, settings.gate)
+    rules = settings.policies, settings.experiment
+    evaluated = step(evaluate, at, prepared, trained, blended, settings.evaluate, settings.judging, settings.gate, *rules)
     gated = step(gate, at, evaluated, settings.gate)
     if not gated.publish:
         raise NightHeldError(
@@ -77,13 +88,34 @@ def plans(settings: Settings) -> Plans:
 
 
 def take_in(at: Night, settings: Settings, options: Options, step: Runner) -> tuple[Delivered, Prepared]:
-    """Take in what was delivered, prove it fit, and bring everything known into the form models learn from."""
+    """Take in what was delivered, prove it fit, and bring everything known into the form models learn from.
+
+    Raises UsageError where declared policies cannot be carried out on it.
+    """
     with sharing_warehouse():
         delivered, kept = accept(at, settings, options, step)
-        prepared = step(
-            prepare, at, delivered, kept, settings.events, settings.holdout, settings.segments, settings.features, settings.warehouse
-        )
+        prepared = prepared_from(at, delivered, kept, settings, step)
+    if settings.has_policies:
+        step(declare, at, prepared, settings.policies, settings.experiment, settings.features, settings.score)
     return delivered, prepared
+
+
+def prepared_from(at: Night, delivered: Delivered, staged: Receipt, settings: Settings, step: Runner) -> Prepared:
+    """Bring what is staged into the form models learn from."""
+    return step(
+        prepare,
+        at,
+        delivered,
+        staged,
+        settings.events,
+        settings.holdout,
+        settings.segments,
+        settings.features,
+        settings.warehouse,
+        settings.named_attributes(),
+        settings.policies.seen,
+        settings.policies.fatigue,
+    )
 
 
 def accept(at: Night, settings: Settings, options: Options, step: Runner) -> tuple[Delivered, Kept]:

@@ -11,6 +11,7 @@ from flows.nightly import take_in
 from flows.settings import Settings
 from tasks.adopt import adopt
 from tasks.check import check
+from tasks.derive import derive
 from tasks.night import Night, Runner, plain
 from tasks.publish import publish
 from tasks.score import score
@@ -20,8 +21,10 @@ def republish(at: Night, settings: Settings, options: Options, step: Runner, *, 
     """Serve lists of an earlier set of models: tonight's users, histories and catalogue, its weights and vectors."""
     delivered, prepared = take_in(at, settings, options, step)
     adopted = step(adopt, at, prepared, model_version)
-    scored = step(score, at, prepared, adopted, settings.score, settings.train.popularity, delivered.id_types)
-    checked = step(check, at, delivered, scored, settings.warehouse)
+    fading, policies, experiment = settings.train.popularity, settings.policies, settings.experiment
+    scored = step(score, at, prepared, adopted, settings.score, fading, delivered.id_types, policies, experiment, None)
+    derived = step(derive, at, prepared, scored, settings.score, settings.gate, settings.warehouse, delivered.id_types, policies.seen)
+    checked = step(check, at, delivered, scored, derived, settings.warehouse, None, None, policies, experiment)
     step(publish, at, prepared, None, None, adopted, checked)
 
 

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,16 +19,19 @@ from models.compute import ComputeConfig
 from models.holdout import HoldoutConfig
 from models.verdict import GateConfig
 from tasks.evaluate import EvaluateConfig
+from tasks.experiment import ExperimentConfig
 from tasks.ingest.delivery import SourceConfig
 from tasks.ingest.volume import VolumeConfig
 from tasks.judging import JudgingConfig
+from tasks.policies.config import PoliciesConfig, named_by
 from tasks.prepare import FeatureConfig, SegmentConfig
+from tasks.prepare.named_values import NamedAttributes
 from tasks.refusals import UsageError
 from tasks.retention import KeepingConfig
 from tasks.score import ScoreConfig
 from tasks.stage import EventsConfig
 from tasks.storage import canonical_json, text_hash, write_bytes
-from tasks.train import TrainConfig
+from tasks.train import SCORERS, TrainConfig
 from tasks.tune.spaces import TuneConfig
 from tasks.validate import ValidateConfig
 from tasks.warehouse import WarehouseConfig
@@ -62,6 +67,8 @@ class Settings(BaseSettings):
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
     score: ScoreConfig = ScoreConfig()
+    policies: PoliciesConfig = PoliciesConfig()
+    experiment: ExperimentConfig = ExperimentConfig()
     compute: ComputeConfig = ComputeConfig()
     warehouse: WarehouseConfig = WarehouseConfig()
     tune: TuneConfig = TuneConfig()
@@ -74,6 +81,24 @@ class Settings(BaseSettings):
         if blend.method not in known:
             raise ValueError(f"`method` must be one of {', '.join(known)}")
         return blend
+
+    @field_validator("policies")
+    @classmethod
+    def _vectors_may_be_there(cls, policies: PoliciesConfig, others: ValidationInfo) -> PoliciesConfig:
+        _require_vectors(policies, others)
+        return policies
+
+    @field_validator("experiment")
+    @classmethod
+    def _models_of_variants_are_there(cls, experiment: ExperimentConfig, others: ValidationInfo) -> ExperimentConfig:
+        if "train" in others.data:
+            experiment.require_models(others.data["train"].models)
+        if "policies" in others.data:
+            experiment.require_few_rules(others.data["policies"])
+        for variant in experiment.variants:
+            if variant.policies:
+                _require_vectors(variant.policies, others, variant.models)
+        return experiment
 
     @classmethod
     def settings_customise_sources(
@@ -88,6 +113,15 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings  # pydantic hands them over by name; a workspace has neither
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    @property
+    def has_policies(self) -> bool:
+        """Say whether policies are declared, for everybody or for a variant of the experiment."""
+        return any(policies.declared for policies in self.experiment.policies(self.policies).values())
+
+    def named_attributes(self) -> NamedAttributes:
+        """Return the attributes that policies name."""
+        return named_by(self.experiment.policies(self.policies).values())
+
     def deciding(self) -> dict[str, Any]:
         """Return what decides a night's bytes: not what memory it may use, what a bad file does to the run, how to tune or to keep."""
         unread = {"on_bad_file", "settle_seconds", "require_sidecar"}
@@ -97,6 +131,14 @@ class Settings(BaseSettings):
     def fingerprint(self) -> str:
         """Hash what decides a night's bytes."""
         return text_hash(canonical_json(self.deciding()))
+
+
+def _require_vectors(policies: PoliciesConfig, others: ValidationInfo, heard: Sequence[str] | None = None) -> None:
+    """Raise ValueError where likeness is to be told by what has no vectors: no model of `[train]`, or of those heard in a variant."""
+    trained = others.data["train"].models if "train" in others.data else ()
+    told = [name for name in trained if hasattr(SCORERS[name], "item_factors") and (heard is None or name in heard)]
+    if policies.diversity.by not in ("descriptions", *told):
+        raise ValueError(f"`diversity.by` must be one of {', '.join(('descriptions', *told))}")
 
 
 def load_settings(root: Path, **flags: Any) -> Settings:
@@ -122,6 +164,29 @@ def load_settings(root: Path, **flags: Any) -> Settings:
         raise UsageError(
             f"setting {key}", expected, json.dumps(first["input"], default=str), f"correct it in {file}, {PREFIX}* or the flag"
         ) from error
+
+
+def settings_told(told: Mapping[str, Any]) -> Settings:
+    """Read the settings that a manifest tells, as they were that night: neither the environment nor a nightly.toml is looked at.
+
+    Raises UsageError, naming the setting, where they are settings of this version no more.
+    """
+
+    class Then(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *others: Any, **named: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            """Take what is handed over, and nothing else."""
+            del settings_cls, others, named
+            return (init_settings,)
+
+    try:
+        return Settings.model_construct(**dict(Then(**told)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"setting {key} of the manifest", "a setting of this version", first["msg"], "run the night again") from error
 
 
 def _refuse_unknown_environment() -> None:
@@ -167,7 +232,8 @@ def _lines(config: type[BaseModel], given: dict[str, Any], section: str) -> list
         default = field.get_default(call_default_factory=True)
         if isinstance(default, BaseModel):
             table = f"{section}.{name}" if section else name
-            tables += [f"[{table}]", f"# {type(default).__doc__}", *_lines(type(default), given, table)]
+            told = (f"# {line}".rstrip() for line in cleandoc(type(default).__doc__ or "").splitlines())
+            tables += [f"[{table}]", *told, *_lines(type(default), given, table)]
             continue
         path = f"{section}.{name}" if section else name
         plain += [f"# {line}" for line in (field.description or "").splitlines()]

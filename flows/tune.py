@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import shlex
-import shutil
 import uuid
 from datetime import date
 from functools import reduce
@@ -18,6 +16,7 @@ from flows.clock import now
 from flows.console import say
 from flows.identity import code_version
 from flows.settings import Settings, load_settings, set_in_file
+from tasks.apart import set_apart
 from tasks.deliveries import accepted
 from tasks.ingest import ingest
 from tasks.lock import locked
@@ -84,7 +83,16 @@ def run_tune(root: Path, run_date: date | None, settings: Settings, fresh: bool 
         delivered = plain(ingest, night, source, settings.volume, True, settings.warehouse)
         staged = plain(stage, night, delivered, source, settings.events, settings.warehouse)
         prepared = plain(
-            prepare, night, delivered, staged, settings.events, settings.holdout, settings.segments, settings.features, settings.warehouse
+            prepare,
+            night,
+            delivered,
+            staged,
+            settings.events,
+            settings.holdout,
+            settings.segments,
+            settings.features,
+            settings.warehouse,
+            settings.named_attributes(),
         )
         judging = Judging(
             k=settings.evaluate.ks[0], holdout=settings.holdout, users=settings.judging, intervals=settings.evaluate.intervals
@@ -132,14 +140,6 @@ def apply_proposal(root: Path) -> Applied:
     return Applied(changed=changed, file=str(file))
 
 
-def set_apart(workspace: Workspace, folder: Path) -> Workspace:
-    """Lay out a workspace for the search alone: what was accepted so far, as links where the disk can, and nothing else."""
-    remove(folder / "raw")
-    if workspace.raw.is_dir():
-        shutil.copytree(workspace.raw, folder / "raw", copy_function=_linked)
-    return Workspace(folder)
-
-
 def show_tuned(tuned: Tuned, as_json: bool) -> int:
     """Print how a search ended and the proposal it wrote."""
     if as_json:
@@ -162,13 +162,6 @@ def show_applied(applied: Applied, as_json: bool) -> int:
     say("\n".join([f"applied to {applied.file}", *(f"{key}: {was} -> {now_}" for key, (was, now_) in applied.changed.items())]))
     say(f"next: nightly run --workspace {shlex.quote(str(Path(applied.file).parent))}")
     return 0
-
-
-def _linked(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _value(settings: Settings, key: str) -> object:

@@ -36,6 +36,10 @@ class Said(NamedTuple):
     deviation: NDArray[np.float64]
     speaks: NDArray[np.bool_]
 
+    def of(self, rows: NDArray[np.intp]) -> Said:
+        """Return what it says to some users of the block."""
+        return Said(*(None if part is None else part[rows] for part in self))  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True)
 class BlockScores:
@@ -107,6 +111,10 @@ class Heard:
     def alone(self, model: int) -> Heard:
         """Return what one of the models says."""
         return Heard(self.users, self.panel.alone(model), self.said[model : model + 1])
+
+    def of(self, rows: NDArray[np.intp]) -> Heard:
+        """Return what is said to some users of the block."""
+        return Heard(self.users.of(rows), self.panel, tuple(one.of(rows) for one in self.said))
 
     def at(self, model: int, items: NDArray[np.int32]) -> NDArray[np.float64]:
         """Return what a model says to each user of some items, (block, places), from the vectors of these alone; -1 stands for any item."""

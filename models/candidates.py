@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.block_scores import BlockScores, Heard
-from models.chosen import Ranker, allowed_items
+from models.chosen import Ranker, allowed_items, best_unseen
 from models.ragged import place_in_row
 from models.top_k import top_k
 
@@ -135,7 +135,7 @@ def collect_best(
     newcomers: bool = False,
 ) -> Candidates:
     """Gather the same without the mass of what is left, which needs every score of every model; `rankers` rank by one model each."""
-    found = [ranker.best(heard.alone(model), seen, best).items for model, ranker in enumerate(rankers)]
+    found = [best_unseen(ranker, heard.alone(model), seen, best).items for model, ranker in enumerate(rankers)]
     wanted = _wanted(targets, most_targets, allowed_items(seen, recommendable))
     lists = _filled(found, wanted, heard.speaks, heard.panel.item_speaks, heard.standardised)
     no_mass = np.full((*heard.speaks.shape, len(SHARPNESS)), np.nan)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.rough_scores import RoughScores
-from models.tiles import looked_at_as_a_whole, padded_rows
+from models.tiles import Reached, looked_at_as_a_whole
 from models.top_k import top_k, within_reach
 
 MOST_OF_PROBES = 4
@@ -49,36 +49,30 @@ class CellSearch:
         """Return about how many scores of a user are computed."""
         return self.probes * int(self.sizes.sum()) // max(1, len(self.sizes))
 
-    def places(self, scores: RoughScores, k: int) -> NDArray[np.intp]:
-        """Return columns that may be among each user's k best exact scores, -1 behind the last; (block, most, k or more).
+    def reached(self, scores: RoughScores, k: int, n_all: int = 0) -> Reached:
+        """Return what `tiles.reached` does, of the cells looked into: the best that is not barred, and the `n_all` best of all.
 
         Whoever would get fewer than k that way is looked at as a whole.
         """
         n_users = len(scores.users)
         probed, begins, kept = self._probed(scores)
-        begin_of = np.full((n_users, len(self.starts)), -1, np.int32)
-        np.put_along_axis(begin_of, probed, np.where(kept, begins, -1), axis=1)
-        values = self._values(scores, probed, begins, kept)
-        cell = np.searchsorted(self.starts, scores.masked_column, side="right") - 1
-        begin = begin_of[scores.masked_user, cell]
-        met = begin >= 0
-        values[scores.masked_user[met], (begin + scores.masked_column - self.starts[cell])[met]] = -np.inf
-        row, at = within_reach(values, k, scores.margin)
+        values, allowed = self._values(scores, probed, begins, kept)
+        row, at = within_reach(allowed, k, scores.margin)
+        if n_all:
+            of_all, also = within_reach(values, n_all)
+            row, at = np.divmod(np.union1d(row * values.shape[1] + at, of_all * values.shape[1] + also), values.shape[1])
         # Numbered one user behind the other, what begins last before a score is the cell that holds it.
         stride = int(begins.max(initial=0)) + values.shape[1] + 1
         probe = np.searchsorted((np.arange(n_users)[:, None] * stride + begins).ravel(), row * stride + at, side="right") - 1
         probe -= row * begins.shape[1]
         place = self.starts[probed[row, probe]] + at - begins[row, probe]
+        found = Reached(row, place, values[row, at], scores.bars.at(row, place))
         if scores.sums is not None:
-            also_row, also = self._told(scores, scores.sums, begin_of, k)
-            row, place = np.r_[row, also_row], np.r_[place, also]
-        short = np.flatnonzero(np.bincount(row, minlength=n_users) < k)
+            found = found.joined(self._told(scores, scores.sums, probed, kept, k, n_all))
+        short = np.flatnonzero(np.bincount(found.row[found.code == 0], minlength=n_users) < k)
         if len(short):
-            kept = ~np.isin(row, short)
-            missed, found = looked_at_as_a_whole(scores, short, k)
-            row, place = np.r_[row[kept], missed], np.r_[place[kept], found]
-        order = np.argsort(row, kind="stable")
-        return padded_rows(row[order], place[order], n_users, k)
+            found = found.at(~np.isin(found.row, short)).joined(looked_at_as_a_whole(scores, short, k, n_all))
+        return found
 
     def _probed(self, scores: RoughScores) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
         """Return each user's most promising cells, the best first, where each begins behind those before it, and which are looked into.
@@ -96,25 +90,37 @@ class CellSearch:
         return probed, begins, begins < self.scores_of_user
 
     def _told(
-        self, scores: RoughScores, sums: NDArray[np.float32], begin_of: NDArray[np.int32], k: int
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return user and column of those that models that are no products say most of, but for those in cells that are probed."""
-        allowed = sums.copy()
-        allowed[scores.masked_user, scores.masked_column] = -np.inf
+        self, scores: RoughScores, sums: NDArray[np.float32], probed: NDArray[np.intp], kept: NDArray[np.bool_], k: int, n_all: int
+    ) -> Reached:
+        """Return what models that are no products say most of, but for what lies in cells that are looked into."""
+        spoken = sums.copy()
         for group, (start, stop) in enumerate(itertools.pairwise(scores.bounds)):
-            allowed[scores.share[:, group] == 0, start:stop] = -np.inf
-        column, best = top_k(allowed, k)
-        row, rank = np.nonzero(best > -np.inf)
-        place = column[row, rank].astype(np.intp)
-        outside = begin_of[row, np.searchsorted(self.starts, place, side="right") - 1] < 0
-        return row[outside], place[outside]
+            spoken[scores.share[:, group] == 0, start:stop] = -np.inf
+        told = [top_k(spoken, n_all)[0]] if n_all else []
+        scores.bars.mask(spoken, slice(None))
+        told.append(top_k(spoken, k)[0])
+        row, rank = np.nonzero(np.hstack(told) >= 0)
+        row, place = np.divmod(np.unique(row * sums.shape[1] + np.hstack(told)[row, rank]), sums.shape[1])
+        looked_into = np.zeros((len(probed), len(self.starts)), np.bool_)
+        np.put_along_axis(looked_into, probed, kept, axis=1)
+        outside = ~looked_into[row, np.searchsorted(self.starts, place, side="right") - 1]
+        row, place = row[outside], place[outside]
+        return Reached(row, place, self._pairs(scores, sums, row, place), scores.bars.at(row, place))
+
+    def _pairs(self, scores: RoughScores, sums: NDArray[np.float32], row: NDArray[np.intp], place: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Compute the scores of some pairs of a user and a column."""
+        group = np.searchsorted(scores.bounds, place, side="right") - 1
+        return (np.vecdot(scores.users[row], scores.vectors[place]) + sums[row, place]) * scores.share[row, group]
 
     def _values(
         self, scores: RoughScores, probed: NDArray[np.intp], begins: NDArray[np.intp], kept: NDArray[np.bool_]
-    ) -> NDArray[np.float32]:
-        """Compute the scores of the cells looked into for each user, one behind the other, -inf behind the last; (block, most)."""
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Compute the scores of the cells looked into for each user, one behind the other, -inf behind the last; (block, most).
+
+        They come twice: all of them, and with -inf where they are barred.
+        """
         width = int((begins + self.sizes[probed])[kept].max(initial=0))
-        values = np.full((len(probed), width), -np.inf, np.float32)
+        values, allowed = np.full((2, len(probed), width), -np.inf, np.float32)
         users, probe = np.nonzero(kept)
         by_cell = np.argsort(probed[users, probe], kind="stable")
         users, probe = users[by_cell], probe[by_cell]
@@ -127,8 +133,18 @@ class CellSearch:
                 found += scores.sums[users[some], columns]
             share = scores.share[users[some], self.group[cell], None]
             found = np.where(share > 0, found * share, np.float32(-np.inf))
-            values.ravel()[places[some][:, None] + np.arange(found.shape[1])] = found
-        return values
+            at = places[some][:, None] + np.arange(found.shape[1])
+            values.ravel()[at] = found
+            scores.bars.of_kinds(users[some]).mask(found, columns)
+            allowed.ravel()[at] = found
+        user, column = scores.bars.pairs
+        begin_of = np.full((len(probed), len(self.starts)), -1, np.int32)
+        np.put_along_axis(begin_of, probed, np.where(kept, begins, -1), axis=1)
+        cell = np.searchsorted(self.starts, column, side="right") - 1
+        begin = begin_of[user, cell]
+        met = begin >= 0
+        allowed[user[met], (begin + column - self.starts[cell])[met]] = -np.inf
+        return values, allowed
 
 
 def _cuts(starts: NDArray[np.intp], end: int, longest: int) -> NDArray[np.intp]:

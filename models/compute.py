@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
@@ -48,7 +48,7 @@ def side_by_side(work: Callable[[Part], Result], parts: Iterable[Part]) -> list[
     return list(in_order(work, parts))
 
 
-def in_order(work: Callable[[Part], Result], parts: Iterable[Part], at_once: int | None = None) -> Iterator[Result]:
+def in_order(work: Callable[[Part], Result], parts: Iterable[Part], at_once: int | None = None) -> Generator[Result]:
     """Do independent parts at the same time and yield what becomes of them in their order, a few ahead of who takes it.
 
     As many are done at once as BLAS may use threads now, or fewer where `at_once` says so, each on one BLAS thread. Sparse products and

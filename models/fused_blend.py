@@ -12,15 +12,17 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from models.bars import Bars
 from models.blend import Blend, item_groups
 from models.block_scores import Heard, Panel, Said
 from models.cell_search import CellSearch
-from models.chosen import Chosen, fitting, published_scores
+from models.chosen import Reach, fitting
+from models.policies.limits import Boosts, Limits
+from models.ragged import padded
 from models.rough_scores import RoughScores, float32_error
-from models.tiles import SAMPLED, places_within_reach
+from models.tiles import SAMPLED, reached
 from models.top_k import ScoreError
 
 MOST = 1e38
@@ -42,9 +44,19 @@ SUMMED_AT_ONCE = 8
 class FusedBlend:
     """Ranks by a blend whose terms are standardised scores; see `models.blend` for what is added up, and `best` for how exactly."""
 
-    def __init__(self, panel: Panel, blend: Blend, recommendable: NDArray[np.bool_], cell: NDArray[np.intp] | None = None) -> None:
-        """Put items that the same models speak of side by side, and among these those of the same `cell`, (items,), where that is given."""
-        self.panel, self.blend = panel, blend
+    def __init__(
+        self,
+        panel: Panel,
+        blend: Blend,
+        recommendable: NDArray[np.bool_],
+        cell: NDArray[np.intp] | None = None,
+        boosts: Boosts | None = None,
+    ) -> None:
+        """Put items that the same models speak of side by side, and among these those of the same `cell`, (items,), where that is given.
+
+        The limits of all blocks bear the same `boosts`, of their users.
+        """
+        self.panel, self.blend, self.boosts = panel, blend, boosts
         items = np.flatnonzero(recommendable)
         first, group = item_groups(self.panel.item_speaks[:, items])
         of_cell = np.zeros(len(items), np.intp) if cell is None else cell[items]
@@ -59,7 +71,8 @@ class FusedBlend:
         # One more column for each group carries what is subtracted for the users' means.
         groups = np.repeat(np.eye(len(first), dtype=np.float32), np.diff(self.bounds), axis=0)
         stacked = [product[1].vectors[self.columns] for product in self.panel.products if product]
-        self.stacked = np.ascontiguousarray(np.column_stack([*stacked, groups]))
+        boosted = [] if boosts is None else [groups * boosts.items[self.columns, rule, None] for rule in range(boosts.items.shape[1])]
+        self.stacked = np.ascontiguousarray(np.column_stack([*stacked, *boosted, groups]))
         self.longest = float(np.sqrt(np.vecdot(self.stacked, self.stacked).max(initial=0)))
 
     def users_at_once(self, most_scores: int) -> int:
@@ -80,39 +93,52 @@ class FusedBlend:
         ranker.blend = blend
         return ranker
 
+    def among(self, items: NDArray[np.bool_]) -> FusedBlend:
+        """Return what ranks only some of the items, marked in (items,), with the same scores."""
+        return FusedBlend(self.panel, self.blend, items & (self.place >= 0), boosts=self.boosts)
+
     def searching(self, search: CellSearch) -> Self:
         """Return the same blend that looks only where a search does."""
         ranker = copy.copy(self)
         ranker.search = search
         return ranker
 
-    def best(self, heard: Heard, seen: sp.csr_matrix, k: int) -> Chosen:
-        """Choose the k best items that are recommendable and not among `seen`, (block, items), by the score that is published.
+    def reach(self, heard: Heard, limits: Limits, k: int, n_all: int = 0) -> Reach:
+        """Find what may be among the k best items of each user that limits allow, and the `n_all` best whatever they allow.
 
-        Which items may be among them is found with float32 sums whose error is bounded; the published score of an item is computed from
-        its own vectors alone, so that no list depends on who else is in the block but for how BLAS rounds what models say to it.
+        It is found with float32 sums whose error is bounded; the published score of an item is computed from its own vectors alone, so
+        that no list depends on who else is in the block but for how BLAS rounds what models say to it.
         """
-        said, speaks = heard.said, heard.speaks
-        if not len(self.columns):
-            shape = (len(heard.users), k)
-            return Chosen(np.full(shape, -1, np.int32), np.full((len(said), *shape), np.nan), speaks)
-        weights = np.where(speaks.T, self.blend.weights[heard.users.segment], 0)
+        said, n_users = heard.said, len(heard.users)
+        weights = np.where(heard.speaks.T, self.blend.weights[heard.users.segment], 0)
         counted = self.blend.counted(weights, self.group_speaks)
         scale = np.zeros(weights.T.shape)
         for model, one in enumerate(said):
             np.divide(weights[:, model], one.deviation, out=scale[model], where=one.speaks)
-        rough = self._rough(said, scale, counted, seen)
-        places = places_within_reach(rough, k) if self.search is None else self.search.places(rough, k)
-        items, parts = self._exact(heard, scale, counted, places, k)
-        return Chosen(items, parts, speaks)
 
-    def _rough(self, said: Sequence[Said], scale: NDArray[np.float64], counted: NDArray[np.float64], seen: sp.csr_matrix) -> RoughScores:
+        def parts_of(items: NDArray[np.int32]) -> NDArray[np.float64]:
+            return self._exact(heard, scale, counted, items)
+
+        if not len(self.columns):
+            nothing = np.zeros((n_users, 0))
+            return Reach(nothing.astype(np.int32), nothing.astype(np.float32), nothing.astype(np.int8), limits, parts_of, heard.speaks)
+        rough = self._rough(said, scale, counted, limits)
+        found = reached(rough, k, n_all) if self.search is None else self.search.reached(rough, k, n_all)
+        items = padded(found.row, self.columns[found.place].astype(np.int32), n_users, -1)
+        scores, codes = padded(found.row, found.score, n_users, -np.inf), padded(found.row, found.code, n_users, 0)
+        return Reach(items, scores, codes, limits, parts_of, heard.speaks)
+
+    def _rough(self, said: Sequence[Said], scale: NDArray[np.float64], counted: NDArray[np.float64], limits: Limits) -> RoughScores:
         """Return float32 scores of the columns, and how far from the exact ones they can be.
 
         scale (models, block) is the weight of each model over its deviation, zero where it does not speak. Raises ScoreError where the
         scores could be beyond what float32 holds.
         """
         vectors = [scale[model][:, None] * one.vectors for model, one in enumerate(said) if one.vectors is not None]
+        if limits.boosts is not None:
+            # What is boosted is not divided by what is counted, group by group.
+            heard = np.where(np.isfinite(counted), counted, 0)
+            vectors += [heard * by[:, None] for by in limits.boosts.users.T]
         taken_off = np.stack([factor * one.mean for factor, one in zip(scale, said, strict=True)], axis=1) @ self.group_speaks
         of_users, share = np.column_stack([*vectors, -taken_off]), 1 / counted
         sums = self._summed_scores(said, scale)
@@ -124,16 +150,13 @@ class FusedBlend:
         error, furthest = self._error(said, scale, largest, length)
         if not np.all((furthest < MOST) & (np.abs(of_users).max(axis=1, initial=0) < MOST)):
             raise ScoreError("the blended scores are not finite")
-        column = self.place[seen.indices]
-        order = np.argsort(column)[np.count_nonzero(column < 0) :]
         return RoughScores(
             of_users.astype(np.float32),
             self.stacked,
             sums,
             np.ones(share.shape, np.float32) if alone else share.astype(np.float32),
             self.bounds,
-            np.repeat(np.arange(len(share)), np.diff(seen.indptr))[order],
-            column[order],
+            Bars.of_limits(limits, self.columns, self.place),
             error.astype(np.float32),
         )
 
@@ -171,33 +194,20 @@ class FusedBlend:
         return 2 * error, furthest
 
     def _exact(
-        self, heard: Heard, scale: NDArray[np.float64], counted: NDArray[np.float64], place: NDArray[np.intp], k: int
-    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Score the items within reach, places (block, most of a user) or -1, model by model; return the k best and their parts."""
-        items = np.where(place >= 0, self.columns[place], -1).astype(np.int32)
-        alone = len(self.bounds) == 2
+        self, heard: Heard, scale: NDArray[np.float64], counted: NDArray[np.float64], items: NDArray[np.int32]
+    ) -> NDArray[np.float64]:
+        """Return what each model adds to the scores of some items of each user, pair by pair; (models, block, places)."""
+        parts = np.full((len(heard.said), *items.shape), np.nan)
+        if not len(self.columns):
+            return parts
+        alone, place = len(self.bounds) == 2, self.place[items]
         group = np.zeros((1, 1), np.intp) if alone else np.searchsorted(self.bounds, place, side="right") - 1
         share = 1 / (counted if alone else np.take_along_axis(counted, group, axis=1))
-        parts = np.full((len(heard.said), *place.shape), np.nan)
         for model, one in enumerate(heard.said):
             standard = heard.at(model, items) - one.mean[:, None]
             speaks = (items >= 0) & one.speaks[:, None] & self.group_speaks[model][group]
             np.multiply(standard, share * scale[model][:, None], out=parts[model], where=speaks)
-        total = np.where(items >= 0, published_scores(parts, self.blend.families), -np.inf)
-        order = ranking(total, items)[:, :k]
-        return np.take_along_axis(items, order, axis=1), np.take_along_axis(parts, order[None], axis=2)
-
-
-def ranking(total: NDArray[np.float64], items: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Order each row by score descending, then item ascending; (block, places).
-
-    Few rows hold a score twice: only these are sorted by two keys, which takes several times as long.
-    """
-    order = np.argsort(-total, axis=1)
-    ranked = np.take_along_axis(total, order, axis=1)
-    tied = np.flatnonzero(((ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] > -np.inf)).any(axis=1))
-    order[tied] = np.lexsort((items[tied], -total[tied]), axis=1)
-    return order
+        return parts
 
 
 def each_alone(panel: Panel, segments: tuple[str, ...], recommendable: NDArray[np.bool_]) -> list[FusedBlend]:

@@ -45,13 +45,13 @@ def ranking_metrics(items: NDArray[np.int32], targets: sp.csr_matrix, k: int) ->
         n_targets = np.diff(targets[block].indptr)
         if not n_targets.all():
             raise ValueError("users without targets cannot be judged; keep the rows judged_users names")
-        for name, values in _block_metrics(_hits(items[block, :k], targets[block]), n_targets, k).items():
+        for name, values in _block_metrics(hits_of(items[block, :k], targets[block]), n_targets, k).items():
             per_user[name][block] = values
     return per_user
 
 
-def _hits(items: NDArray[np.int32], targets: sp.csr_matrix) -> NDArray[np.bool_]:
-    """Mark the places of each list that hold a target; (users, places)."""
+def hits_of(items: NDArray[np.int32], targets: sp.csr_matrix) -> NDArray[np.bool_]:
+    """Mark the places of each list that hold a target; items (users, places), targets (users, items), sorted within users, one at least."""
     n_users, n_items = targets.shape
     base = np.arange(n_users, dtype=np.int64) * n_items
     wanted = np.repeat(base, np.diff(targets.indptr)) + targets.indices  # ascending: rows in order, sorted within

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 def place_in_row(n_entries: NDArray[np.integer]) -> NDArray[np.intp]:
@@ -23,3 +27,11 @@ def padded_places(indptr: NDArray[np.integer], rows: NDArray[np.intp], width: in
     """
     present = np.arange(width) < (indptr[rows + 1] - indptr[rows])[:, None]
     return np.where(present, indptr[rows][:, None] + np.arange(width), 0), present
+
+
+def padded(row: NDArray[np.intp], values: NDArray[Number], n_rows: int, fill: float, least: int = 0) -> NDArray[Number]:
+    """Put the values of each row, rows ascending, into a row of a matrix at least so wide, filled up behind the last."""
+    count = np.bincount(row, minlength=n_rows)
+    matrix = np.full((n_rows, max(least, count.max(initial=0))), fill, values.dtype)
+    matrix[row, place_in_row(count)] = values
+    return matrix

@@ -8,6 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.bars import Bars
+
 UNIT = float(np.finfo(np.float32).eps) / 2
 """The largest relative error of one float32 operation."""
 
@@ -19,7 +21,7 @@ class RoughScores:
     A score is the product of a user's and a column's vector, `users` (block, width) and `vectors` (columns, width), plus `sums` (block,
     columns) where some models are no products, times the user's `share` of the column's group, (block, groups); a share of zero says that
     nobody speaks of the group to the user. The last entries of the vectors are a one for the column's own group and zeros for all others.
-    `masked_user` and `masked_column`, ascending, are pairs that are left out. `margin` (block,) says how far from the exact score each of a
+    `bars` say what may not be shown to whom: it is scored all the same. `margin` (block,) says how far from the exact score each of a
     user's may be.
     """
 
@@ -28,8 +30,7 @@ class RoughScores:
     sums: NDArray[np.float32] | None
     share: NDArray[np.float32]
     bounds: NDArray[np.intp]
-    masked_user: NDArray[np.intp]
-    masked_column: NDArray[np.intp]
+    bars: Bars
     margin: NDArray[np.float32]
 
     @property
@@ -39,16 +40,12 @@ class RoughScores:
 
     def of(self, users: NDArray[np.intp]) -> Self:
         """Return the scores of some users of the block, ascending."""
-        place = np.full(len(self.users), -1)
-        place[users] = np.arange(len(users))
-        kept = place[self.masked_user] >= 0
         return replace(
             self,
             users=self.users[users],
             sums=None if self.sums is None else self.sums[users],
             share=self.share[users],
-            masked_user=place[self.masked_user[kept]],
-            masked_column=self.masked_column[kept],
+            bars=self.bars.of(users),
             margin=self.margin[users],
         )
 
@@ -60,7 +57,7 @@ class RoughScores:
         return replace(self, users=users, margin=self.margin + (2 * float32_error(users.shape[1], np.abs(bound))).astype(np.float32))
 
     def tile(self, columns: slice, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """Compute the scores of some columns, into `out` where it is given; (block, some columns), -inf where there is none."""
+        """Compute the scores of some columns, into `out` where it is given; (block, some columns), -inf where nobody speaks of it."""
         scores: NDArray[np.float32] = np.matmul(self.users, self.vectors[columns].T, out=out)
         if self.sums is not None:
             scores += self.sums[:, columns]
@@ -72,12 +69,6 @@ class RoughScores:
                 if begin < end:
                     scores[:, begin:end] *= share[:, None]
                     scores[share == 0, begin:end] = -np.inf
-        low, high = np.searchsorted(self.masked_column, (start, stop))
-        user, place = self.masked_user[low:high], self.masked_column[low:high] - start
-        if step > 1:
-            met = place % step == 0
-            user, place = user[met], place[met] // step
-        scores[user, place] = -np.inf
         return scores
 
 

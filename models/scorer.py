@@ -233,6 +233,12 @@ class UserBlock:
         counted: NDArray[np.float32] = self.history @ items.astype(np.float32)
         return counted
 
+    def of(self, rows: NDArray[np.intp]) -> UserBlock:
+        """Return some of the users."""
+        return UserBlock(
+            self.history[rows], self.ratings[rows], self.recent[rows], self.gap_days[rows], self.described[rows], self.segment[rows]
+        )
+
     def as_newcomers(self) -> UserBlock:
         """Forget what the users did: what remains is known of people like them who join tomorrow, in the first segment."""
         nothing = self.history.copy()

@@ -14,7 +14,8 @@ from tasks.prepare import Prepared, training_set
 from tasks.refit import Refitted
 from tasks.refusals import StorageError, UsageError
 from tasks.storage import link_file
-from tasks.tables import TABLES, write_table
+from tasks.tables import TABLES
+from tasks.tables.writing import write_table
 from tasks.train import FittedModel
 
 

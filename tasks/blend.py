@@ -26,7 +26,8 @@ from tasks.prepare import Prepared, training_set
 from tasks.prepare.training_set import TrainingSet
 from tasks.refusals import NightHeldError
 from tasks.storage import write_bytes
-from tasks.tables import TABLES, write_table
+from tasks.tables import TABLES
+from tasks.tables.writing import write_table
 from tasks.train import Trained, load_models
 
 log = logging.getLogger("nightly")

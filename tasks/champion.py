@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -16,6 +17,7 @@ from tasks.intact import fault_of
 from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
 from tasks.rankings import PerUser
+from tasks.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,18 @@ def served_before(night: Night, known: TrainingSet, users: NDArray[np.intp], *, 
     return _in_tonights_numbers(path, known, users, earlier), ""
 
 
-def served_table(night: Night) -> tuple[Path | None, str]:
-    """Return the file of the lists served before tonight if it has the bytes its manifest names, else why it is not read."""
-    manifest = night.champion_manifest() or {"tables": {}}
-    table = manifest["tables"].get("recommendations")
+def served_table(night: Night, name: str = "recommendations") -> tuple[Path | None, str]:
+    """Return the file of the lists, or of another table, served before tonight, as `intact_table` does."""
+    return intact_table(night.workspace, night.champion_manifest() or {"tables": {}}, name)
+
+
+def intact_table(workspace: Workspace, manifest: dict[str, Any], name: str) -> tuple[Path | None, str]:
+    """Return the file of a table of a published night if it has the bytes its manifest names, else why it is not read."""
+    table = manifest["tables"].get(name)
     if table is None:
         return None, "nothing was served before"
-    path = night.workspace.root / table["path"]
-    fault = fault_of(night.workspace, path, table["sha256"])
+    path = workspace.root / table["path"]
+    fault = fault_of(workspace, path, table["sha256"])
     return (path, "") if fault is None else (None, f"{fault.file} is not what was served (expected {fault.expected}; found {fault.found})")
 
 

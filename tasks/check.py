@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -16,12 +17,17 @@ import pyarrow.parquet as pq
 import sql
 from models.evidence import Check, GateConfig
 from tasks.churn import churn
+from tasks.derive import Derived
+from tasks.experiment.config import ExperimentConfig
 from tasks.gate import Gated
 from tasks.ingest import Delivered
 from tasks.night import Night, Receipt
+from tasks.policies.config import PoliciesConfig
+from tasks.policies.evidence import write_evidence
 from tasks.refusals import NightHeldError
 from tasks.score import Scored
-from tasks.tables import TABLES, Table, write_table
+from tasks.tables import TABLES, Table
+from tasks.tables.writing import write_table
 from tasks.warehouse import WarehouseConfig, open_warehouse
 
 log = logging.getLogger("nightly")
@@ -45,20 +51,26 @@ def check(
     night: Night,
     delivered: Delivered,
     scored: Scored,
+    _derived: Derived,
     limits: WarehouseConfig,
     gate: GateConfig | None = None,
     gated: Gated | None = None,
+    policies: PoliciesConfig | None = None,
+    experiment: ExperimentConfig | None = None,
 ) -> Checked:
     """Prove schema, order, finiteness and every promise of the staged tables, and that the lists have not changed beyond belief.
 
     Raises NightHeldError naming the table, the promise and an example of what breaks it.
     """
+    in_force = (experiment or ExperimentConfig()).policies(policies or PoliciesConfig())
     with open_warehouse(night, limits) as warehouse:
         rejects = _rejects(warehouse.table("staging.rejects"), delivered)
         write_table(night.staged_table("rejects"), rejects, TABLES["rejects"].schema({}, {"run_id": night.run_id}))
         for name in STAGED:
             _check_contract(night, TABLES[name], delivered.id_types)
         available = {name: str(night.staged_table(name)) for name in STAGED} | {"k": scored.k}
+        available |= write_evidence(night, in_force, delivered.id_types)
+        available |= (policies or PoliciesConfig()).seen.parameters(night.known_until)
         names = promises()
         for name in names:
             violations = warehouse.arrow(f"promises.{name}", **_needed(name, available))
@@ -79,8 +91,8 @@ def promises() -> tuple[str, ...]:
 
 
 def _needed(name: str, available: Mapping[str, Any]) -> dict[str, Any]:
-    text = sql.read(f"promises.{name}")
-    return {key: value for key, value in available.items() if f"${key}" in text}
+    named = set(re.findall(r"\$(\w+)", sql.read(f"promises.{name}")))
+    return {key: value for key, value in available.items() if key in named}
 
 
 def _rejects(refused: pa.Table, delivered: Delivered) -> pa.Table:

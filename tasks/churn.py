@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -24,9 +25,9 @@ IDS = ("user_id", "item_id")
 def churn(night: Night, warehouse: Warehouse, k: int, config: GateConfig, gated: Gated | None) -> Check:
     """Measure how much of the lists served before is shown again, a mean over users, and judge it.
 
-    Where models were asked for by hand, tonight (there is no gate) or before (there is no quality), and where other models speak than
-    before, the lists have to change: it is then measured, and only warned of. Raises NightHeldError where the lists change so much that
-    they must not be served unasked.
+    Where models were asked for by hand, tonight (there is no gate) or before (there is no quality), where other models speak or other
+    policies hold than before, and where users tire of items, the lists have to change: it is then measured, and only warned of. Raises
+    NightHeldError where the lists change so much that they must not be served unasked.
     """
     manifest, (served, why_not) = night.champion_manifest(), served_table(night)
     if manifest is None or served is None:
@@ -41,8 +42,9 @@ def churn(night: Night, warehouse: Warehouse, k: int, config: GateConfig, gated:
     overlap = sum(row["n_users"] * row["kept"] / row["places"] for row in rows) / n_users
     found = judge_overlap(overlap, _trailing(night), config)
     before = manifest["quality"]
-    expected_change = gated is None or before is None or gated.speaker != before.get("speaker")
-    if not found.check.passed and not expected_change:
+    other_speaker = gated is None or before is None or gated.speaker != before.get("speaker")
+    why = "other models speak tonight" if other_speaker else _decided(night, manifest)
+    if not found.check.passed and not why:
         raise NightHeldError(
             "tonight's lists",
             f"at least {found.check.limit:.1%} of what was served and may still be shown",
@@ -51,11 +53,17 @@ def churn(night: Night, warehouse: Warehouse, k: int, config: GateConfig, gated:
         )
     if found.warn:
         log.warning("check: %s", found.check.sentence)
-    if expected_change:
-        return Check(
-            "overlap", passed=True, value=overlap, limit=None, sentence=f"{overlap:.1%} is shown again; other models speak tonight"
-        )
+    if why:
+        return Check("overlap", passed=True, value=overlap, limit=None, sentence=f"{overlap:.1%} is shown again; {why}")
     return found.check
+
+
+def _decided(night: Night, served: dict[str, Any]) -> str:
+    """Say what people have decided that changes lists: other policies than the served night's, or that users tire; nothing otherwise."""
+    then, now = (origin.get("settings", {}) for origin in (served, night.origin))
+    if any(then.get(section, {}) != now.get(section, {}) for section in ("policies", "experiment")):
+        return "other policies are in force tonight"
+    return "what was shown too often is left out" if now.get("policies", {}).get("fatigue", {}).get("nights") else ""
 
 
 def _trailing(night: Night) -> tuple[float, ...]:

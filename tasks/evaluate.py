@@ -22,18 +22,25 @@ from models.compute import ComputeConfig, limited_threads
 from models.evidence import Evidence, GateConfig, Slice
 from models.gate_rules import TRAILING_NIGHTS
 from models.holdout import user_half
-from models.metrics import list_metrics
+from models.metrics import hits_of, list_metrics
+from models.policies.minimum import Calibration, calibrate
 from models.scorer import TrainingData
 from models.slices import Pairs, compare_slices
 from tasks.blend import Blended
 from tasks.champion import SinceThen, served_before, since_then
+from tasks.delayed import judge_earlier
+from tasks.experiment.config import ExperimentConfig
+from tasks.experiment.rows import rows_of_split
 from tasks.judging import JudgingConfig, judged_audience, judged_sample, sample_of
 from tasks.measured import Ladder, Ruler, list_rows
 from tasks.night import Night, Receipt
+from tasks.policies.config import PoliciesConfig
+from tasks.policies.cost import PoliciesJudged, cost_rows
 from tasks.prepare import Prepared, training_set
 from tasks.rankings import BLEND, Judge, PerUser, Rankings, rank
 from tasks.reference import judge_reference
-from tasks.tables import EVERYBODY, TABLES, write_table
+from tasks.tables import EVERYBODY, TABLES
+from tasks.tables.writing import write_table
 from tasks.trail import earlier_qualities
 from tasks.train import POPULARITY, Trained, load_models
 
@@ -49,6 +56,10 @@ class EvaluateConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docst
     ks: tuple[int, ...] = Field((10, 20), min_length=1)
     """List lengths to measure at; the first is the one the gate judges by."""
 
+    delayed_days: int = Field(7, ge=1)
+    """Days of what people go on to like by which the lists of an earlier night are judged; until all of them are known, by those that are,
+    from one on."""
+
     intervals: BootstrapConfig = BootstrapConfig()
     """How the intervals of the metrics table are drawn."""
 
@@ -63,11 +74,22 @@ class Evaluated(Receipt, frozen=True):
     missing: dict[str, str] = Field({})
     """Models that could not be trained tonight -> why."""
 
+    calibration: Calibration | None = None
+    """How likely what is recommended is liked, by its score; None unless a rule asks for it."""
+
 
 def evaluate(
-    night: Night, prepared: Prepared, trained: Trained, blended: Blended, config: EvaluateConfig, judging: JudgingConfig, gate: GateConfig
+    night: Night,
+    prepared: Prepared,
+    trained: Trained,
+    blended: Blended,
+    config: EvaluateConfig,
+    judging: JudgingConfig,
+    gate: GateConfig,
+    policies: PoliciesConfig,
+    experiment: ExperimentConfig,
 ) -> Evaluated:
-    """Rank for the holdout's users with everything there is, and write the metrics table.
+    """Rank for the holdout's users with everything there is, and write the metrics table; measure what policies ask for and cost.
 
     Raises NightHeldError where the fit slice holds anything of the holdout.
     """
@@ -91,6 +113,12 @@ def evaluate(
         alone = replace(judge, scorers=[scorer for scorer in scorers if scorer.name == speaker], blends={})
         with limited_threads(night.compute):
             fresh = rank(alone, users, half, champion.seen).fresh
+    wanted = any(in_force.minimum.chance for in_force in experiment.policies(policies).values())
+    calibration = _calibrated(rankings, served, targets[users], audience.data, users) if wanted else None
+    under = PoliciesJudged(night, known, judge, policies, calibration)
+    if policies.declared and champion and not speaker and _held_before(night):
+        with limited_threads(night.compute):
+            fresh = {served: [under.lists(users, half, champion.seen)]}
     since = since_then(fresh.get(served, []), champion, users, config.ks)
     new = sample_of(known, users, judging.max_newcomers if known.segments.begins_with_newcomers else 0)
     newcomers = users[new]
@@ -111,6 +139,14 @@ def evaluate(
         *(ruler.rows({"yesterday": since.per_user["yesterday"]}, {EVERYBODY: np.arange(len(since.users))}) if since else ()),
         *list_rows(shape, k, len(users)),
     ]
+    if policies.declared:
+        judged_by = sample_of(known, users, judging.max_policy_users)
+        with limited_threads(night.compute):
+            rows += cost_rows(under.each(users[judged_by], half[judged_by]), targets[users[judged_by]], config.ks, ruler)
+    rows = [{"of_date": night.run_date, **row} for row in rows]
+    # Where one model speaks alone, nothing is compared: everybody gets its lists.
+    rows += rows_of_split(night.run_date, known.users["user_id"], ExperimentConfig() if speaker else experiment)
+    rows += judge_earlier(night, known, audience.data, ruler, config.ks, config.delayed_days, judging.max_users)
     metrics = write_table(night.staged_table("metrics"), pa.Table.from_pylist(rows), TABLES["metrics"].schema({}, {"run_id": night.run_id}))
     of_blend = per_user[BLEND][k]["ndcg"]
     rungs = ruler.rungs(per_user, of_blend, k) + ruler.rungs(compared, of_blend[some], k)
@@ -133,13 +169,36 @@ def evaluate(
     )
     for rung in ladder:
         log.info("evaluate: %s NDCG@%d %.4f", rung.ranking, k, rung.ndcg.value or 0)
-    return Evaluated(files=night.hashed(metrics), k=k, speaker=speaker, ladder=ladder, evidence=evidence, missing=trained.missing)
+    return Evaluated(
+        files=night.hashed(metrics),
+        k=k,
+        speaker=speaker,
+        ladder=ladder,
+        evidence=evidence,
+        missing=trained.missing,
+        calibration=calibration,
+    )
+
+
+def _held_before(night: Night) -> bool:
+    """Tell whether what was served kept tonight's policies too; models are not to be held for what people decided since."""
+    served = night.champion_manifest() or {}
+    then, now = (origin.get("settings", {}).get("policies", {}) for origin in (served, night.origin))
+    return bool(then == now)
 
 
 def _blends(blended: Blended) -> dict[str, tuple[Blend, ...]]:
     """Read the cross-fitted blends, the published kind under one name."""
     named = {BLEND if method == blended.method else method: halves for method, halves in blended.halves.items()}
     return {name: tuple(Blend.from_json(text) for text in halves) for name, halves in named.items()}
+
+
+def _calibrated(rankings: Rankings, served: str, targets: sp.csr_matrix, data: TrainingData, users: NDArray[np.intp]) -> Calibration:
+    """Measure how often what was ranked for the judged users was liked, by the score it would be published with."""
+    items, scores = np.concatenate(rankings.lists[served]), np.concatenate(rankings.scores[served])
+    user, place = np.nonzero(items >= 0)
+    hits = hits_of(items, targets)
+    return calibrate(scores[user, place], hits[user, place], data.user_segment[users][user], data.segments)
 
 
 def _groups(data: TrainingData, users: NDArray[np.intp]) -> dict[str, NDArray[np.intp]]:

@@ -71,12 +71,13 @@ def judge_interactions(
     new: Sequence[str],
     future_after: datetime,
     rules: dict[str, Any],
-    max_events_per_user_day: int,
+    counted: dict[str, Any],
 ) -> dict[str, int]:
     """Bring staging.judged_interactions and staging.interactions to what raw.* and tonight's horizon make of them.
 
     `new` are the deliveries that no earlier night has accepted: their bytes may have been read otherwise since they were last judged.
-    staging.nights must be tonight's. Returns relation -> rows.
+    `rules` judge a row, `counted` says which accepted ones are interactions and how many of a day. staging.nights must be tonight's.
+    Returns relation -> rows.
     """
     before = _standing(warehouse, tonight, new, future_after)
     build = tonight.model_copy(update={"build": before.build + 1}) if before else tonight
@@ -96,7 +97,7 @@ def judge_interactions(
             **rules,
         )
     }
-    limit = {"build": build.build, "max_events_per_user_day": max_events_per_user_day}
+    limit = {"build": build.build, **counted}
     relations["staging.full_days"] = warehouse.build("staging.full_days", **limit)
     if relations["staging.full_days"]:
         warehouse.execute(

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from models.block_scores import Heard, Panel
-from models.chosen import Ranker
+from models.chosen import Ranker, best
 from models.compute import in_order
 from models.leakage import leaked
 from models.metrics import judged_users
+from models.policies.limits import Limits
 from models.scorer import Histories, TrainingData
 from models.sizes import vectors
 from models.top_k import ScoreError
@@ -40,6 +41,9 @@ class JudgingConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
 
     max_compared_users: int = Field(500, ge=100)
     """Of these users, how many, chosen likewise, also get lists from the blends that are not published: enough to show how they differ."""
+
+    max_policy_users: int = Field(2000, ge=100)
+    """Of these users, how many, chosen likewise, also get lists without each of the policies: what each costs is measured on them."""
 
     max_reference_users: int = Field(2000, ge=0)
     """Of these users, how many, chosen likewise, are also scored by the models pinned as a reference; 0 does without."""
@@ -95,11 +99,19 @@ def heard_blocks(
     return in_order(heard, lots, None if room is None else max(1, room // max(1, of_lot)))
 
 
-def best_lists(audience: Audience, ranker: Ranker, lots: Sequence[NDArray[np.intp]], k: int) -> NDArray[np.int32]:
-    """Rank for lots of users what they have not met; (users, k), -1 behind the last. Raises NoScoresError as `heard_blocks` does."""
+def best_lists(
+    audience: Audience, ranker: Ranker, lots: Sequence[NDArray[np.intp]], k: int, limits: Callable[[NDArray[np.intp]], Limits] | None = None
+) -> NDArray[np.int32]:
+    """Rank for lots of users what they have not met, or what `limits` allow them; (users, k), -1 behind the last.
+
+    Raises NoScoresError as `heard_blocks` does.
+    """
     seen = audience.seen
-    lists = heard_blocks(audience, ranker.panel, lots, lambda users, heard: ranker.best(heard, seen[users], k).items)
-    return np.concatenate(list(lists))
+
+    def listed(users: NDArray[np.intp], heard: Heard) -> NDArray[np.int32]:
+        return best(ranker, heard, limits(users) if limits else Limits.by_what_was_seen(seen[users]), k).items
+
+    return np.concatenate(list(heard_blocks(audience, ranker.panel, lots, listed)))
 
 
 def lot_bytes(n_users: int, n_items: int, n_models: int) -> int:

@@ -86,8 +86,9 @@ def needs(sizes: Sizes, plans: Plans, memory: Offered) -> list[Need]:
     scored = Need("", asked + stacked + 2 * blocks, f"all models at once, {heaviest} the largest", _without(heaviest))
     small = Need("", PROGRAM, "the program itself", "")
     checked = small._replace(bytes=PROGRAM + min(plans.warehouse.limit(memory), PER_ROW_CHECKED * sizes.n_users * plans.score.k))
-    steps = {"train": fit, "blend": judged, "evaluate": judged, "gate": small, "refit": fit, "score": scored, "check": checked}
-    later = [need._replace(step=step) for step, need in {**steps, "publish": small}.items()]
+    learned = {"train": fit, "blend": judged, "evaluate": judged, "gate": small, "refit": fit, "score": scored}
+    steps = {**learned, "derive": checked, "check": checked, "publish": small}
+    later = [need._replace(step=step) for step, need in steps.items()]
     return [*taking_in(sizes.n_events, plans, memory), *later]
 
 

@@ -25,7 +25,8 @@ from tasks.publication import Publication, carry_out, note
 from tasks.refit import Refitted
 from tasks.refusals import StorageError
 from tasks.storage import canonical_json, file_hash, link_file, sync_file, sync_tree
-from tasks.tables import CONTRACT_VERSION, TABLES, write_table
+from tasks.tables import CONTRACT_VERSION, TABLES
+from tasks.tables.writing import write_table
 
 log = logging.getLogger("nightly")
 

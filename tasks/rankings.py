@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from models.blend import Blend
 from models.block_scores import Heard, Panel
-from models.chosen import Chosen, Ranker, published_scores
+from models.chosen import Ranker, best_unseen, published_scores
 from models.fused_blend import FusedBlend, each_alone
 from models.metrics import Metric, ranking_metrics
-from models.scorer import Family, Scorer
+from models.scorer import Scorer
 from models.voiced_blend import VoicedBlend
 from models.voices import AS_THEY_ARE
 from tasks.judging import Audience, even_lots, heard_blocks
@@ -49,16 +49,19 @@ class Rankings:
     """Ranked lists of the judged users, per way of ranking, in lots of (users, k).
 
     `fresh` holds lists that may show what the users met since the served table was made, of the blend or, without it, of the models;
-    `constant` (users,) marks the lists that have one score throughout.
+    `scores` (users, k) are what would be published with the lists, 0 behind the last item; `constant` (users,) marks the lists that have
+    one score throughout.
     """
 
     lists: dict[str, list[NDArray[np.int32]]] = field(default_factory=dict)
     fresh: dict[str, list[NDArray[np.int32]]] = field(default_factory=dict)
+    scores: dict[str, list[NDArray[np.float64]]] = field(default_factory=dict)
     constant: dict[str, list[NDArray[np.bool_]]] = field(default_factory=dict)
 
     def join(self, lot: Rankings) -> None:
         """Put the lists of further users behind those there are."""
-        for ours, theirs in ((self.lists, lot.lists), (self.fresh, lot.fresh), (self.constant, lot.constant)):
+        both = (self.lists, lot.lists), (self.fresh, lot.fresh), (self.scores, lot.scores), (self.constant, lot.constant)
+        for ours, theirs in both:
             for name, parts in theirs.items():
                 ours.setdefault(name, []).extend(parts)  # type: ignore[arg-type]
 
@@ -68,6 +71,7 @@ class Rankings:
         for ranked in (self.lists, self.fresh):
             for name, parts in ranked.items():
                 ranked[name] = [np.concatenate(parts)[back]]
+        self.scores = {name: [np.concatenate(parts)[back]] for name, parts in self.scores.items()}
         self.constant = {name: [np.concatenate(parts)[back]] for name, parts in self.constant.items()}
 
     def per_user(self, targets: sp.csr_matrix, ks: Sequence[int]) -> PerUser:
@@ -97,10 +101,12 @@ def rank(
         met_by_then = None if seen_then is None else met + seen_then[some]
         for way in ways:
             said, ranker = heard if way.model is None else heard.alone(way.model), way.rankers[half_of[some[0]]]
-            chosen = ranker.best(said, met, judge.k)
-            lot.lists[way.name], lot.constant[way.name] = [chosen.items], [_constant(chosen, ranker.blend.families)]
+            chosen = best_unseen(ranker, said, met, judge.k)
+            scores = published_scores(chosen.parts, ranker.blend.families)
+            lot.lists[way.name], lot.scores[way.name] = [chosen.items], [scores]
+            lot.constant[way.name] = [_constant(chosen.items, scores)]
             if met_by_then is not None and (way.name == BLEND or BLEND not in judge.blends):
-                lot.fresh[way.name] = [ranker.best(said, met_by_then, judge.k).items]
+                lot.fresh[way.name] = [best_unseen(ranker, said, met_by_then, judge.k).items]
         return lot
 
     for lot in heard_blocks(audience, panel, lots, ranked, newcomers=newcomers, room=judge.room):
@@ -130,9 +136,8 @@ def _ways(judge: Judge, panel: Panel) -> list[_Way]:
     return ways + [_Way(ranker.blend.models[0], place, (ranker, ranker)) for place, ranker in enumerate(alone)]
 
 
-def _constant(chosen: Chosen, families: tuple[Family, ...]) -> NDArray[np.bool_]:
+def _constant(items: NDArray[np.int32], scores: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Mark lists of two items and more whose first and last score are the same; (block,)."""
-    length = (chosen.items >= 0).sum(axis=1)
-    scores = published_scores(chosen.parts, families)
+    length = (items >= 0).sum(axis=1)
     last = scores[np.arange(len(scores)), np.maximum(length, 1) - 1]
     return (length > 1) & (scores[:, 0] == last)

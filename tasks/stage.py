@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from tasks.ingest import Delivered
 from tasks.ingest.delivery import SourceConfig
@@ -22,7 +22,11 @@ class EventsConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstri
     """What an interaction means."""
 
     weights: dict[str, Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]] = {}
-    """Event type -> weight. Empty: every type is welcome and weighs 1. Otherwise an unlisted type is rejected."""
+    """Event type -> weight. Empty: every type is welcome and weighs 1. Otherwise a type listed neither here nor among `impressions` is
+    rejected."""
+
+    impressions: tuple[str, ...] = ()
+    """Event types that only say that an item was shown to a user: nothing is learned from them, and they mark no item as seen."""
 
     positive_from: float | None = Field(None, allow_inf_nan=False)
     """Smallest value (rating) that counts as liking; None makes every interaction positive. All of them mark an item as seen."""
@@ -30,6 +34,18 @@ class EventsConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstri
     max_events_per_user_day: int = Field(2000, ge=1)
     """Events of one user on one day (UTC) that are learned from, the earliest ones; those beyond only mark their items as seen. More
     than this is a program, not a person."""
+
+    @property
+    def types(self) -> list[str]:
+        """Every event type that is welcome, in order; none where all of them are."""
+        return sorted({*self.weights, *self.impressions}) if self.weights else []
+
+    @model_validator(mode="after")
+    def _impressions_weigh_nothing(self) -> EventsConfig:
+        both = sorted(set(self.weights) & set(self.impressions))
+        if both:
+            raise ValueError(f"`impressions` are not learned from, so `weights` must not list {', '.join(both)}")
+        return self
 
 
 class Volume(BaseModel, frozen=True, extra="forbid"):
@@ -88,19 +104,20 @@ def stage(night: Night, delivered: Delivered, source: SourceConfig, events: Even
         "source_zone": source.timezone,
         "has_times": delivered.has_times,
         "earliest": datetime.combine(source.earliest, datetime.min.time()),
-        "event_types": sorted(events.weights),
+        "event_types": events.types,
         "max_value": source.max_value,
     }
+    counted = {"max_events_per_user_day": events.max_events_per_user_day, "impressions": sorted(set(events.impressions))}
     of_interactions = [delivery for delivery in delivered.deliveries if delivery.source == "interactions"]
     tonight = Basis(
-        rules=rules_of(**rules, id_types=delivered.id_types, max_events_per_user_day=events.max_events_per_user_day),
+        rules=rules_of(**rules, id_types=delivered.id_types, **counted),
         known_until=night.known_until,
         deliveries=tuple((delivery.sha256, delivery.first_night) for delivery in of_interactions),
     )
     new = [delivery.sha256 for delivery in of_interactions if delivery.path is not None]
     with open_warehouse(night, limits) as warehouse:
         relations = {"staging.nights": warehouse.build("staging.nights", **_nights(delivered))}
-        relations |= judge_interactions(warehouse, tonight, new, night.started_at + tolerance, rules, events.max_events_per_user_day)
+        relations |= judge_interactions(warehouse, tonight, new, night.started_at + tolerance, rules, counted)
         needs = {"judged_items": {"source_zone": source.timezone}}
         relations |= {f"staging.{name}": warehouse.build(f"staging.{name}", **needs.get(name, {})) for name in RELATIONS}
         volumes = tuple(Volume(**row) for row in warehouse.table("staging.volumes").drop_columns(["sequence"]).to_pylist())

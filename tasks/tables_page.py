@@ -16,78 +16,45 @@ SQL_TYPES = {
     "int16": "SMALLINT",
     "int64": "BIGINT",
     "float64": "DOUBLE",
+    "bool": "BOOLEAN",
     "date32": "DATE",
     "timestamp[us]": "TIMESTAMP",
+    "list<item_id>": "BIGINT[] or VARCHAR[]",
+    "list<float64>": "DOUBLE[]",
 }
 """Kind of a column in `tasks.tables` -> its type in SQL."""
 
 EXAMPLES = {
-    "recommendations": sql.read("consumers.list_of_one_user"),
-    "similar_items": """
--- What goes with the item that heads most lists.
-with
-
-favourite as (
-    select item_id
-    from 'latest/recommendations.parquet'
-    where rank = 1
-    group by item_id
-    order by count(*) desc, item_id
-    limit 1
-)
-
-select item_id, rank, similar_item_id, round(score, 3) as score, reason
-from 'latest/similar_items.parquet'
-semi join favourite using (item_id)
-order by rank
-""",
-    "popular_items": """
--- The ten most popular items of everybody: what to show somebody of whom nothing is known.
-select rank, item_id
-from 'latest/popular_items.parquet'
-where segment = '__all__' and rank <= 10
-order by rank
-""",
-    "metrics": sql.read("consumers.how_good_was_last_night"),
-    "weights": """
--- How much each model counts for whom.
-select segment, model, family, round(weight, 3) as weight, n_users
-from 'latest/weights.parquet'
-order by segment, weight desc, model
-""",
-    "coverage": """
--- How many users were served, from what was known of them, and how many lists are short.
-select fact, subject, value
-from 'latest/coverage.parquet'
-where fact <> 'short_list'
-union all by name
-select 'short_lists' as fact, '' as subject, count(*)::double as value
-from 'latest/coverage.parquet'
-where fact = 'short_list'
-order by fact, subject
-""",
-    "rejects": sql.read("consumers.refused_rows"),
-    "runs": """
--- The last ten attempts, the ones that failed or were refused too.
-select started_at, run_date, ending, exit_code, round(seconds, 1) as seconds, reason
-from 'latest/runs.parquet'
-order by started_at desc
-limit 10
-""",
+    "recommendations": "list_of_one_user",
+    "recommendations_wide": "wide_lists",
+    "why_not": "absent_items",
+    "similar_items": "similar_to_the_favourite",
+    "popular_items": "popular_with_everybody",
+    "item_audience": "audience_of_one_item",
+    "changes": "changes_by_cause",
+    "exposure": "exposed_items",
+    "metrics": "how_good_was_last_night",
+    "weights": "weights_of_models",
+    "coverage": "coverage_of_users",
+    "drift": "drift_alarms",
+    "rejects": "refused_rows",
+    "runs": "last_attempts",
 }
-"""Table -> a query of it, to be run inside a workspace."""
+"""Table -> a query of it under sql/consumers, to be run inside a workspace."""
 
 HEAD = f"""\
 # The published tables
 
 This page is the contract with whoever reads the tables, version {CONTRACT_VERSION}. It is written from the schema in
-`tasks/tables.py` by `.venv/bin/python -m tasks.tables_page > docs/tables.md`; a test fails where the two differ.
+`tasks/tables/` by `.venv/bin/python -m tasks.tables_page > docs/tables.md`; a test fails where the two differ. The same contract for
+programs is [contract.yaml](contract.yaml) (Open Data Contract Standard); [definitions/](definitions/) has it as `create table` with
+comments, as DuckDB views and as external tables of Spark, Athena and BigQuery; [the cookbook](cookbook.md) answers what people ask.
 """
 
-HOW_TO_READ = """\
+HOW_TO_READ = f"""\
 ## How to read them
 
-Every published night writes all eight tables, with zero rows where there is nothing to say:
+Every published night writes all {len(TABLES)} tables, with zero rows where there is nothing to say:
 
 ```
 tables/<table>/run_date=YYYY-MM-DD/part-0.parquet    one file a night, written once
@@ -102,23 +69,29 @@ manifests/<run_id>.json                              names every file of a night
   very moment of publication takes the date from `current.json`, which is replaced last:
 
 ```sql
-select user_id, item_id
-from read_parquet('tables/recommendations/*/*.parquet', hive_partitioning = true)
-where run_date = (select run_date from read_json('current.json')) and rank = 1
-order by user_id
-limit 10
+{sql.read("consumers.newest_lists").strip()}
 ```
 
 - A date does not change once it is published, unless somebody runs it again with `--replace`; the replaced files stay under
   `.history/`.
 - Over all dates, DuckDB adds the column `run_date` from the folder's name. `runs` has a `run_date` of its own, the date an attempt
   worked for, and each night repeats the earlier attempts: read `latest/runs.parquet`, or set `hive_partitioning = false`.
-- Rows are sorted by the key given below, and no key occurs twice.
+- Rows are sorted by the key given below, and no key occurs twice. Read columns by name: new ones may stand anywhere.
+- A list (`VARCHAR[]`, `DOUBLE[]`) is never null and holds no null.
 - Ids come back as they came in: `BIGINT` where the source's ids are whole numbers, `VARCHAR` otherwise. Which of the two is
   decided by the first load and then stays.
 - Times are UTC. No number is NaN or infinite. Scores can be compared within one list, not between lists.
 - Each file carries `table`, `contract_version` and, as column comments, the meanings below in its Parquet metadata.
 - Equal inputs, settings, code and locked packages give equal bytes. `runs` is the exception: it tells of clocks and memory.
+
+## How this contract changes
+
+- A table or column is added: what stands behind the dot of the version goes up. Readers who go by names notice nothing.
+- A column is removed, renamed or retyped, may become null, or a key changes: what stands before the dot goes up, and the tables of the
+  new contract are written to `tables/v2/<table>/run_date=.../` beside those of this one, so that readers move when they are ready.
+- [contract.yaml](contract.yaml) is what readers rely on. A test compares it with the code and fails with "breaking: new major and new
+  path", or asks for the number behind the dot; `.venv/bin/python -m tasks.data_contract docs/contract.yaml` writes it anew, and refuses
+  in the same cases.
 
 ## What is proven before a night is published
 
@@ -140,7 +113,7 @@ def _section(table: Table) -> Iterator[str]:
     yield f"\n{table.grain[0].upper()}{table.grain[1:]}. Key: {key}.\n"
     yield "| column | type | null | meaning |\n|---|---|---|---|"
     yield from (_row(column) for column in table.columns)
-    yield f"\n```sql\n{EXAMPLES[table.name].strip()}\n```"
+    yield f"\n```sql\n{sql.read(f'consumers.{EXAMPLES[table.name]}').strip()}\n```"
 
 
 def _row(column: Column) -> str:

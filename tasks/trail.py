@@ -20,14 +20,20 @@ def earlier_qualities(night: Night) -> list[dict[str, Any]]:
     Left out are nights that somebody rolled back from, which are no measure for those that follow, and nights on which popularity was
     served as the last resort: they say nothing of the models.
     """
-    moves = pointer_moves(night.workspace)
     return [
         manifest["quality"]
+        for manifest in earlier_nights(night)
+        if manifest.get("quality") and LAST_RESORT not in manifest.get("verdict", "")
+    ]
+
+
+def earlier_nights(night: Night) -> list[dict[str, Any]]:
+    """Return the manifests of the published nights of earlier dates, oldest first, but for those that somebody rolled back from."""
+    moves = pointer_moves(night.workspace)
+    return [
+        manifest
         for manifest in night.workspace.remembered()
-        if manifest["run_date"] < night.run_date.isoformat()
-        and manifest.get("quality")
-        and LAST_RESORT not in manifest.get("verdict", "")
-        and not withdrawn(manifest, moves)
+        if manifest["run_date"] < night.run_date.isoformat() and not withdrawn(manifest, moves)
     ]
 
 

@@ -23,11 +23,12 @@ from tasks.night import Night
 from tasks.refusals import StorageError, WarehouseDamagedError
 from tasks.storage import make_folders, move
 
-SCHEMAS = ("raw", "staging", "training")
+SCHEMAS = ("raw", "staging", "training", "derive")
 MACROS = {
     "local_time": "delivered",
     "instant": "delivered, local_at, source_zone",
     "likeness": "event_id, content",
+    "listed": "delivered, between",
     "time_fault": "delivered, local_at, instant_at, source_zone",
 }
 """Macro under sql/macros -> its parameters."""

@@ -6,13 +6,12 @@ import ast
 import importlib
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
-from datetime import date, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import duckdb
-import pyarrow as pa
 import pytest
 import yaml
 from cyclopts import App, CycloptsError
@@ -20,12 +19,16 @@ from pydantic import BaseModel
 
 from flows.cli import app
 from flows.settings import Settings, default_file, load_settings
+from models.policies.limits import Cause
+from tasks.experiment import ExperimentConfig
+from tasks.policies.config import PoliciesConfig
+from tasks.query import asked
 from tasks.refusals import NightError
-from tasks.storage import copy_file, write_json
-from tasks.tables import TABLES, write_table
+from tasks.tables import TABLES
 from tasks.tables_page import SQL_TYPES, tables_page
 from tasks.validate.deliveries import HINTS
 from tasks.workspace import Workspace
+from tests.small_tables import publish
 
 ROOT = Path(__file__).parents[1]
 PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
@@ -80,53 +83,11 @@ MAKE = [line for line in TYPED if words(line.text)[0] == "make"]
 
 # --- the tables -------------------------------------------------------------------------------------------------------
 
-FACTS: dict[str, list[dict[str, Any]]] = {
-    "recommendations": [
-        {"user_id": user, "rank": rank, "item_id": item, "because_item_id": 13, "reason": "collaborative", "served_by": "blend"}
-        for user in (1, 2)
-        for rank, item in enumerate((10, 11, 12), start=1)
-    ],
-    "similar_items": [{"item_id": 10, "rank": 1, "similar_item_id": 11, "reason": "collaborative"}],
-    "popular_items": [{"segment": "__all__", "rank": rank, "item_id": 9 + rank} for rank in range(1, 6)],
-    "metrics": [{"ranking": ranking, "segment": "__all__", "metric": "ndcg", "k": 10, "n_users": 2} for ranking in ("blend", "popularity")],
-    "weights": [{"segment": "0 likes", "model": "popularity", "family": "knowledge"}],
-    "coverage": [
-        {"fact": "users_known", "subject": "", "reason": ""},
-        {"fact": "short_list", "subject": "1", "reason": "few items"},
-    ],
-    "rejects": [{"source": "interactions", "delivery": "0" * 64, "row_number": 1, "rule": "user_id_missing"}],
-    "runs": [
-        {
-            "attempt_id": "a",
-            "run_date": date(2026, 1, 4),
-            "started_at": datetime.fromisoformat("2026-01-05T02:00:00"),
-            "ending": "published",
-        }
-    ],
-}
-"""Table -> a few rows that keep its contract; what a row leaves out is filled by type."""
-
-
-def filled(name: str, facts: dict[str, Any]) -> dict[str, Any]:
-    """Complete a row of a table."""
-    anything = {"string": "text", "float64": 0.5, "int16": 1, "int64": 1, "item_id": 10, "user_id": 1}
-    return {column.name: facts.get(column.name, anything.get(column.kind)) for column in TABLES[name].columns}
-
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny workspace with two published dates."""
-    workspace = Workspace(tmp_path_factory.mktemp("published"))
-    ids = {"user_id": "integer", "item_id": "integer"}
-    for name, table in TABLES.items():
-        schema = table.schema(ids)
-        plain = pa.schema([field.remove_metadata() for field in schema])
-        for day in (date(2026, 1, 4), date(2026, 1, 5)):
-            rows = pa.Table.from_pylist([filled(name, facts) for facts in FACTS[name]], schema=plain)
-            path = write_table(workspace.table(name, day), rows, schema)
-            copy_file(path, workspace.latest / f"{name}.parquet")
-    write_json(workspace.pointer, {"run_id": "0" * 16, "run_date": "2026-01-05"})
-    return workspace.root
+    return publish(Workspace(tmp_path_factory.mktemp("published"))).root
 
 
 @pytest.mark.parametrize("query", fenced("sql"), ids=str)
@@ -135,6 +96,13 @@ def test_every_query_finds_rows_in_a_published_workspace(query: Example, publish
     monkeypatch.chdir(published)
     with duckdb.connect() as connection:
         assert connection.sql(query.text).fetchall()
+
+
+@pytest.mark.parametrize("line", [line for line in NIGHTLY if words(line.text)[1:2] == ["query"]], ids=str)
+def test_every_question_finds_rows_in_a_published_workspace(line: Example, published: Path, tmp_path: Path) -> None:
+    """What is typed behind `nightly query` is answered."""
+    with asked(Workspace(published), words(line.text)[2], {}, tmp_path) as answer:
+        assert list(answer.rows)
 
 
 def test_the_page_of_the_tables_is_up_to_date() -> None:
@@ -251,6 +219,38 @@ def test_every_setting_by_environment_is_valid(line: Example, tmp_path: Path, mo
     for name, value in re.findall(r"(NIGHTLY__\w+)=(\S+)", line.text):
         monkeypatch.setenv(name, value)
     load_settings(tmp_path)
+
+
+def named(config: type[BaseModel]) -> Iterator[str]:
+    """Yield the names of all settings below a section, those of its rules too."""
+    for name, field in config.model_fields.items():
+        yield name
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from named(part)
+
+
+def shown(value: Any) -> Iterator[str]:
+    """Yield the names of all that is set in an example."""
+    for name, part in value.items() if isinstance(value, dict) else ((None, part) for part in value) if isinstance(value, list) else ():
+        yield from [name] if name else []
+        yield from shown(part)
+
+
+@pytest.mark.parametrize(("page", "section"), [("policies", PoliciesConfig), ("experiments", ExperimentConfig)])
+def test_examples_or_sentences_show_every_setting_of_policies_and_experiments(page: str, section: type[BaseModel]) -> None:
+    """No rule can be set that its page does not name."""
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    in_examples = {name for block in fenced("toml") if block.page.stem == page for name in shown(tomllib.loads(block.text))}
+    in_sentences = set(re.findall(r"`(\w+)`", text))
+    of_policies = set(named(PoliciesConfig)) if section is ExperimentConfig else set()
+    assert set(named(section)) - of_policies - in_examples - in_sentences == set()
+
+
+@pytest.mark.parametrize("cause", [cause for cause in get_args(Cause) if cause != "rank"])
+def test_the_page_of_policies_knows_every_cause(cause: str) -> None:
+    """Whatever keeps a candidate from a list, docs/policies.md names it."""
+    assert f"`{cause}`" in (ROOT / "docs" / "policies.md").read_text()
 
 
 # --- nothing unsaid ---------------------------------------------------------------------------------------------------

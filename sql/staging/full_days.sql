@@ -1,5 +1,5 @@
 -- One row per user and day that tonight's changes bring, or leave, above the most events that one day may hold; staging.interactions is
--- still as it was before them. Events without a time have no day.
+-- still as it was before them. Events without a time have no day; impressions fill none.
 with
 
 changed as (
@@ -8,7 +8,11 @@ changed as (
         occurred_at::date as day,
         count(*) as events
     from staging.judged_interactions
-    where verdict = 'accepted' and changed_in = $build and occurred_at is not null
+    where
+        verdict = 'accepted'
+        and changed_in = $build
+        and occurred_at is not null
+        and not list_contains($impressions::varchar[], coalesce(event_type, ''))
     group by all
 ),
 

@@ -2,6 +2,7 @@
 -- earlier build, stands as it is, but for the days that became full: all their events come again.
 -- `is_capped` marks the events of a user and a day beyond the most that one day may hold, in the order in which they happened: their
 -- items are seen, and nothing is learned from them. Events without a time have no day and are not capped.
+-- Impressions are no interactions: who was shown an item has not met it. They stay among the judged ones.
 with
 
 accepted as (
@@ -17,7 +18,7 @@ accepted as (
         changed_in,
         occurred_at::date as day
     from staging.judged_interactions
-    where verdict = 'accepted'
+    where verdict = 'accepted' and not list_contains($impressions::varchar[], coalesce(event_type, ''))
 ),
 
 -- What is equal in all of this order was a duplicate, so a day's first events are the same whatever was delivered first.

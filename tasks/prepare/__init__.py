@@ -14,13 +14,16 @@ from models.scorer import Described
 from models.sizes import Sizes, n_distinct
 from tasks.ingest import Delivered
 from tasks.night import Night, Receipt
+from tasks.policies.fatigue import FatigueConfig, tired_of
+from tasks.policies.seen import SeenConfig, open_again
 from tasks.prepare.events import build_training
 from tasks.prepare.features import FeatureConfig, Features, Kind, build_features, words_in_order
+from tasks.prepare.named_values import NamedAttributes, write_values
 from tasks.prepare.training_set import SegmentConfig, TrainingSet, load_training_set
 from tasks.stage import EventsConfig
 from tasks.warehouse import WarehouseConfig, open_warehouse
 
-__all__ = ["FeatureConfig", "Prepared", "SegmentConfig", "prepare", "training_set"]
+__all__ = ["FeatureConfig", "NamedAttributes", "Prepared", "SegmentConfig", "prepare", "training_set"]
 log = logging.getLogger("nightly")
 
 
@@ -53,11 +56,21 @@ def prepare(
     segments: SegmentConfig,
     features: FeatureConfig,
     limits: WarehouseConfig,
+    named: NamedAttributes | None = None,
+    seen: SeenConfig | None = None,
+    fatigue: FatigueConfig | None = None,
 ) -> Prepared:
-    """Write the night's training set: everything a model may learn from, and what it will be judged by."""
+    """Write the night's training set: everything a model may learn from, what it will be judged by, and what policies ask for.
+
+    Without `named` no values of attributes are kept as delivered; without `seen` whatever a user has met stays out of their list; without
+    `fatigue` nobody tires of anything.
+    """
+    named = named or NamedAttributes()
     with open_warehouse(night, limits) as warehouse:
-        relations = build_training(warehouse, night.known_until, events)
+        relations = build_training(warehouse, night.known_until, events, {**named.flags(), "separator": features.separator})
         users, items, happened = (warehouse.table(f"training.{name}") for name in ("users", "items", "events"))
+        opened = open_again(warehouse, seen or SeenConfig(), night.known_until)
+        tired = tired_of(night, warehouse, users, items, fatigue or FatigueConfig(), events.impressions)
     numbered = Events(
         happened["user_index"].to_numpy(),
         happened["item_index"].to_numpy(),
@@ -78,8 +91,13 @@ def prepare(
         _described(items, item_attributes, item_features),
         _described(users, user_attributes, user_features),
         segments,
+        opened,
+        tired,
     )
-    files = result.save(night.staging / "training")
+    folder = night.staging / "training"
+    files = result.save(folder)
+    files += write_values(folder, "item", items["item_id"], item_attributes, named.items, features)
+    files += write_values(folder, "user", users["user_id"], user_attributes, named.users, features)
     log.info("prepare: %d users, %d items, %s", result.n_users, result.n_items, parts.sentence)
     return Prepared(
         files=night.hashed(*files),

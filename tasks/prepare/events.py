@@ -35,8 +35,12 @@ class EventsBasis(BaseModel, frozen=True, extra="forbid"):
     build: int
 
 
-def build_training(warehouse: Warehouse, known_until: Any, config: EventsConfig) -> dict[str, int]:
-    """Build training.users, training.items and training.events; returns relation -> rows."""
+NO_FLAGS: dict[str, Any] = {"flag_names": [], "flag_values": [], "separator": "|"}
+"""What training.items takes where no value of an attribute makes an item unavailable."""
+
+
+def build_training(warehouse: Warehouse, known_until: Any, config: EventsConfig, flags: Mapping[str, Any] = NO_FLAGS) -> dict[str, int]:
+    """Build training.users, training.items, by the flags that make items unavailable, and training.events; returns relation -> rows."""
     types = sorted(config.weights)
     rules = {"event_types": types, "event_weights": [config.weights[name] for name in types], "positive_from": config.positive_from}
     tonight = EventsBasis(
@@ -47,7 +51,7 @@ def build_training(warehouse: Warehouse, known_until: Any, config: EventsConfig)
     forget(warehouse, BASIS)
     relations = {
         "training.users": warehouse.build("training.users"),
-        "training.items": warehouse.build("training.items", known_until=known_until),
+        "training.items": warehouse.build("training.items", known_until=known_until, **flags),
     }
     if before is None or ids_before is None:
         warehouse.alias("happened", "staging.interactions")

@@ -167,11 +167,21 @@ def _number(values: Sequence[str | None]) -> sp.csr_matrix:
 
 def _bands(attribute: str, values: Sequence[str | None], bounds: tuple[float, ...]) -> _Block:
     """Mark the band of each number with a one; a band has its column whether any row lies in it or not, for rules may name it."""
-    rows, known = _numbers(values)
-    column = np.searchsorted(np.array(bounds), known, side="right")
+    rows, column = bands_of(values, bounds)
     matrix = sp.csr_matrix((np.ones(len(rows), np.float32), (rows, column)), shape=(len(values), len(bounds) + 1))
-    between = [f"{low:g} to {high:g}" for low, high in pairwise(bounds)]
-    return _Block(matrix, [f"{attribute}={band}" for band in (f"below {bounds[0]:g}", *between, f"from {bounds[-1]:g}")])
+    return _Block(matrix, [f"{attribute}={band}" for band in band_names(bounds)])
+
+
+def band_names(bounds: tuple[float, ...]) -> tuple[str, ...]:
+    """Return what the bands between some bounds are called, the lowest first."""
+    between = (f"{low:g} to {high:g}" for low, high in pairwise(bounds))
+    return (f"below {bounds[0]:g}", *between, f"from {bounds[-1]:g}")
+
+
+def bands_of(values: Sequence[str | None], bounds: tuple[float, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows that hold a readable number, ascending, and the band each lies in."""
+    rows, known = _numbers(values)
+    return rows, np.searchsorted(np.array(bounds), known, side="right").astype(np.int64)
 
 
 def _numbers(values: Sequence[str | None]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -197,10 +207,15 @@ def _tokens(values: Sequence[str | None], kind: Kind, config: FeatureConfig) -> 
     return (scale @ matrix).tocsr(), list(column)
 
 
-def _categories(value: str, config: FeatureConfig) -> Iterable[str]:
+def listed(value: str, separator: str) -> Iterable[str]:
+    """Return what a delivered text lists, as it is spelled there: the parts of a JSON list, or what stands between separators."""
     parts = json_list(value)
-    texts = map(str, parts) if parts is not None else value.split(config.separator)
-    return (part.strip().lower() for part in texts if part.strip())
+    texts = map(str, parts) if parts is not None else value.split(separator)
+    return (part.strip() for part in texts if part.strip())
+
+
+def _categories(value: str, config: FeatureConfig) -> Iterable[str]:
+    return (part.lower() for part in listed(value, config.separator))
 
 
 def _words(value: str, _config: FeatureConfig) -> Iterable[str]:

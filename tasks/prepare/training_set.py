@@ -48,7 +48,9 @@ class SegmentConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
 class TrainingSet:
     """Everything known tonight, numbered: row n of `users` is user n everywhere, row n of `items` item n.
 
-    users: user_index, user_id. items: item_index, item_id, title, is_known, is_available.
+    users: user_index, user_id. items: item_index, item_id, title, is_known, is_available, available_from in epoch microseconds or null.
+    `open_again` holds ones at the pairs, (users, items), that met and may be recommended again, None where everything that was met stays
+    out of lists for ever; `tired_of` at those that were shown too often, None where nobody tires of anything.
     """
 
     users: pa.Table
@@ -61,6 +63,8 @@ class TrainingSet:
     item_descriptions: Described
     user_descriptions: Described
     segments: SegmentConfig
+    open_again: sp.csr_matrix | None = None
+    tired_of: sp.csr_matrix | None = None
 
     @property
     def n_users(self) -> int:
@@ -125,6 +129,9 @@ class TrainingSet:
             "user_descriptions": _parts(self.user_descriptions),
             "segments": {"bounds": np.array(self.segments.bounds, np.int64)},
         }
+        for name, pairs in (("open_again", self.open_again), ("tired_of", self.tired_of)):
+            if pairs is not None:
+                arrays[name] = {"indices": pairs.indices, "indptr": pairs.indptr}
         for name, content in arrays.items():
             np.savez(folder / f"{name}.npz", allow_pickle=False, **content)
         pq.write_table(self.users, folder / "users.parquet", compression="zstd")
@@ -138,9 +145,10 @@ def load_training_set(folder: Path) -> TrainingSet:
         content = dict(stored)
     with np.load(folder / "segments.npz") as stored:
         segments = SegmentConfig(bounds=tuple(int(bound) for bound in stored["bounds"]))
+    items = pq.read_table(folder / "items.parquet")
     return TrainingSet(
         users=pq.read_table(folder / "users.parquet"),
-        items=pq.read_table(folder / "items.parquet"),
+        items=items,
         events=Events(content["user"], content["item"], content.get("occurred_at"), content["positive"]),
         weight=content["weight"],
         value=content["value"],
@@ -149,6 +157,8 @@ def load_training_set(folder: Path) -> TrainingSet:
         item_descriptions=_described(folder / "item_descriptions.npz"),
         user_descriptions=_described(folder / "user_descriptions.npz"),
         segments=segments,
+        open_again=_pairs(folder / "open_again.npz", items.num_rows),
+        tired_of=_pairs(folder / "tired_of.npz", items.num_rows),
     )
 
 
@@ -156,6 +166,14 @@ def _parts(described: Described) -> dict[str, NDArray[Any]]:
     features = described.features
     parts = {"data": features.data, "indices": features.indices, "indptr": features.indptr, "shape": np.array(features.shape, np.int64)}
     return {**parts, "names": np.array(described.names, np.str_), "place": described.place, "words": described.words}
+
+
+def _pairs(path: Path, n_items: int) -> sp.csr_matrix | None:
+    if not path.is_file():
+        return None
+    with np.load(path) as stored:
+        indices, indptr = stored["indices"], stored["indptr"]
+    return sp.csr_matrix((np.ones(len(indices), np.int8), indices, indptr), shape=(len(indptr) - 1, n_items))
 
 
 def _described(path: Path) -> Described:

@@ -155,7 +155,9 @@ def metric_grids(night: Night, story: Story) -> list[Grid]:
     path = night.staged_table("metrics")
     if story.evaluated is None or not path.is_file():
         return []
-    facts, k = pq.read_table(path).to_pylist(), story.evaluated.k
+    # What is said of earlier nights stands in the same table.
+    facts = [fact for fact in pq.read_table(path).to_pylist() if fact["of_date"] == night.run_date]
+    k = story.evaluated.k
     place = {rung.ranking: index for index, rung in enumerate(story.evaluated.ladder)}
     segments = {EVERYBODY: -1} | {row.segment: index for index, row in enumerate(story.blended.segments if story.blended else ())}
     facts.sort(key=lambda fact: segments.get(fact["segment"], len(segments)))

@@ -19,7 +19,9 @@ from tasks.judging import even_lots
 from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
 from tasks.score.config import ScoreConfig
-from tasks.tables import EVERYBODY, ROWS_PER_GROUP, TABLES, write_parts, write_table
+from tasks.score.in_the_news import Ranking, newest, on_the_rise
+from tasks.tables import EVERYBODY, NEW, TABLES, TRENDING
+from tasks.tables.writing import ROWS_PER_GROUP, write_parts, write_table
 
 CELLS_COMPARED = 8
 """Cells of similar items that an item of a large catalogue is compared with, its own included."""
@@ -126,14 +128,21 @@ def _at_once(n_others: int, memory: int) -> int:
 def write_popular(
     night: Night, known: TrainingSet, data: TrainingData, fading: PopularityConfig, config: ScoreConfig, id_types: dict[str, str]
 ) -> None:
-    """Write the most popular recommendable items of everybody and of each segment."""
+    """Write the most popular recommendable items of everybody and of each segment, those on the rise, and the new ones."""
     # Counted anew tonight, whatever models rank: what is popular is a fact of the interactions.
     popularity = Popularity(fading).fit(data, night.seed)
-    rows = []
-    for segment, index in ((EVERYBODY, None), *((name, index) for index, name in enumerate(data.segments))):
-        items, scores = popularity.ranking(index)
-        keep = known.recommendable[items]
-        for rank, (item, value) in enumerate(zip(items[keep][: config.popular], scores[keep][: config.popular], strict=True), start=1):
-            rows.append({"segment": segment, "rank": rank, "item_id": known.items["item_id"][int(item)].as_py(), "score": float(value)})
+    rankings: dict[str, Ranking] = {EVERYBODY: popularity.ranking()}
+    rankings |= {name: popularity.ranking(index) for index, name in enumerate(data.segments)}
+    rankings |= {TRENDING: on_the_rise(data, night.seed), NEW: newest(known, data)}
+    parts = []
+    for segment, (items, scores) in rankings.items():
+        kept = np.flatnonzero(known.recommendable[items])[: config.popular]
+        columns = {
+            "segment": pa.repeat(segment, len(kept)),
+            "rank": np.arange(1, len(kept) + 1),
+            "item_id": known.items["item_id"].take(items[kept]),
+            "score": scores[kept].astype(np.float64),
+        }
+        parts.append(pa.table(columns))
     schema = TABLES["popular_items"].schema(id_types, {"run_id": night.run_id})
-    write_table(night.staged_table("popular_items"), pa.Table.from_pylist(rows), schema)
+    write_table(night.staged_table("popular_items"), pa.concat_tables(parts), schema)

@@ -14,6 +14,11 @@ class ScoreConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstrin
     popular: int = Field(100, ge=1)
     """Rows per segment in popular_items."""
 
+    audience: int = Field(20, ge=0, le=1000)
+    """Rows per item in item_audience, at most: users among whose best 3 k candidates the item is."""
+    wide: bool = False
+    """Also write recommendations_wide, with one row per user, for readers who want a list in one piece."""
+
     memory_mb: int = Field(256, ge=16)
     """Memory for the scores of the users that are scored, or the items that are compared, at the same time; decides how many these are."""
 

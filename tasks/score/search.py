@@ -15,6 +15,7 @@ from models.block_scores import Panel
 from models.cells import Cells, cells_of_catalogue
 from models.chosen import Ranker
 from models.fused_blend import FusedBlend
+from models.policies.policies import Policies
 from models.scorer import Scorer
 from models.voiced_blend import VoicedBlend
 from models.voices import AS_THEY_ARE
@@ -54,7 +55,14 @@ class Found:
 
 
 def found_by(
-    audience: Audience, scorers: Sequence[Scorer], blend: Blend, users: NDArray[np.intp], config: ScoreConfig, memory: int, seed: int
+    audience: Audience,
+    scorers: Sequence[Scorer],
+    blend: Blend,
+    policies: Policies,
+    users: NDArray[np.intp],
+    config: ScoreConfig,
+    memory: int,
+    seed: int,
 ) -> Found:
     """Choose how items are found; `users` are those whom a search is measured on, `memory` the scores that a block may hold.
 
@@ -66,15 +74,15 @@ def found_by(
     cells = None
     if np.count_nonzero(audience.recommendable) > config.exact_up_to_items:
         cells = cells_of_catalogue(scorers, blend, seed)
-    exact = FusedBlend(panel, blend, audience.recommendable, None if cells is None else cells.of_item)
+    exact = FusedBlend(panel, blend, audience.recommendable, None if cells is None else cells.of_item, policies.boosts)
     if cells is None:
         return Found(exact)
-    wanted = best_lists(audience, exact, even_lots(users, exact.users_at_once(memory)), config.k)
+    wanted = best_lists(audience, exact, even_lots(users, exact.users_at_once(memory)), config.k, policies.of)
     probes = FEWEST_PROBES
     while True:
         search = exact.search_of(probes)
         ranker = exact.searching(search)
-        measured = recall(best_lists(audience, ranker, even_lots(users, ranker.users_at_once(memory)), config.k), wanted)
+        measured = recall(best_lists(audience, ranker, even_lots(users, ranker.users_at_once(memory)), config.k, policies.of), wanted)
         share = search.scores_of_user / max(1, len(exact.columns))
         log.info("score: looking into %d of %d cells finds %.1f%% of the best %d", search.probes, search.n_cells, 100 * measured, config.k)
         enough, too_many = measured >= config.min_search_recall, share > LARGEST_SHARE

@@ -23,7 +23,10 @@ HINTS = {
     "user_id_conflict": "deliver each user once in a file",
     "item_id_conflict": "deliver each item once in a file",
     "event_id_conflict": "give each event an event_id of its own, or drop the column: [source.ignore] interactions",
-    "event_type_unknown": "list the event types in [events.weights], or ask the producer what they mean",
+    "event_type_unknown": (
+        "list the event types in [events.weights] or, where they only say that an item was shown, in [events] impressions; "
+        "or ask the producer what they mean"
+    ),
     "occurred_at_missing": "deliver a time with every interaction: once one has a time, all need one",
     "occurred_at_without_zone": _ZONE,
     "occurred_at_unreadable": _UNREADABLE_TIME,

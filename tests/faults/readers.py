@@ -13,7 +13,10 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-TABLES = ("recommendations", "similar_items", "popular_items", "metrics", "weights", "coverage", "rejects", "runs")
+TABLES = (
+    *("recommendations", "recommendations_wide", "why_not", "similar_items", "popular_items", "item_audience"),
+    *("changes", "exposure", "metrics", "weights", "coverage", "drift", "rejects", "runs"),
+)
 _PROVEN = set[tuple[str, int, str]]()
 """Contents read to their end before, by table, k and hash: the same bytes are as whole the second time."""
 

@@ -20,7 +20,7 @@ from tasks.workspace import Workspace
 from tests.faults import tiny_night
 from tests.faults.children import exit_code
 from tests.faults.disks import CountingDisk, DyingDisk, FailingDisk, InterruptedDisk, Primitive
-from tests.faults.readers import View, what_readers_see
+from tests.faults.readers import TABLES, View, what_readers_see
 from tests.faults.tiny_night import day, deliver, rolled_back, run
 
 NOON = datetime.fromisoformat("2026-01-08T12:00:00")
@@ -119,7 +119,7 @@ def test_a_served_date_is_not_taken_back_because_a_table_is_damaged(root: Path) 
     assert exit_code(run, root, 1, DyingDisk(pointed + 3)) == -signal.SIGKILL
     _flip(root / "tables" / "recommendations" / f"run_date={day(1)}" / "part-0.parquet")
     assert tiny_night.collected(root, 0).exit_code == 0
-    assert len(list(root.glob(f"tables/*/run_date={day(1)}/*.parquet"))) == 8
+    assert len(list(root.glob(f"tables/*/run_date={day(1)}/*.parquet"))) == len(TABLES)
     assert run(root, 1).ending == "published"
     assert (_seen(root).run_date, len(Workspace(root).attempts())) == (str(day(1)), 3)
 
@@ -134,7 +134,7 @@ def test_a_repair_that_is_cut_off_and_loses_its_files_takes_no_whole_table_away(
     for staged in root.glob(".staging/*/tables/*"):
         staged.unlink()
     assert tiny_night.collected(root, 0).exit_code == 0
-    assert len(list(root.glob("tables/*/*/*.parquet"))) == 7
+    assert len(list(root.glob("tables/*/*/*.parquet"))) == len(TABLES) - 1
     assert run(root, 0).ending == "published"
     assert _seen(root).without_clocks() == served.without_clocks()
 

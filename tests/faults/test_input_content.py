@@ -46,7 +46,7 @@ from tasks.shop import write_delivery
 from tasks.stage import EventsConfig, Staged, stage
 from tasks.storage import file_hash
 from tasks.tables import TABLES
-from tasks.tables import write_table as write
+from tasks.tables.writing import write_table as write
 from tasks.validate import ValidateConfig
 from tasks.validate.alarms import Alarm, alarms, require_quiet
 from tasks.validate.expectations import run_suites

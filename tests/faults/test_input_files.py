@@ -24,6 +24,7 @@ from tasks.ingest.contract import match_columns
 from tasks.ingest.delivery import SourceConfig, delivered_again, waiting
 from tasks.ingest.readers import read_batches
 from tasks.ingest.volume import VolumeConfig
+from tasks.prepare.events import NO_FLAGS
 from tasks.refusals import InputRefusedError
 from tasks.shop import write_delivery
 from tasks.storage import file_hash
@@ -354,7 +355,7 @@ def test_items_outside_the_catalogue_are_known_from_the_past_alone(night, delive
     deliver("items.csv", "item_id\n" + "".join(f"{item}\n" for item in sorted(catalogue)), source="items")
     stage_inbox()
     with open_warehouse(night()) as warehouse:
-        warehouse.build("training.items", known_until=night().known_until)
+        warehouse.build("training.items", known_until=night().known_until, **NO_FLAGS)
         items = warehouse.table("training.items").to_pylist()
     assert {row["item_id"] for row in items if row["is_known"] and row["is_available"]} == catalogue
     assert {row["item_id"] for row in items} == catalogue | seen

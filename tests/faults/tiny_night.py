@@ -37,7 +37,8 @@ from tasks.refit import Refitted
 from tasks.refusals import InputRefusedError, NightError
 from tasks.report import page
 from tasks.storage import canonical_json, file_hash, link_file, remove, sync_file, write_bytes, write_json
-from tasks.tables import TABLES, write_table
+from tasks.tables import TABLES
+from tasks.tables.writing import write_table
 from tasks.workspace import Workspace
 
 K, USERS, ITEMS = 5, 20, 30

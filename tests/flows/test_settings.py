@@ -1,8 +1,9 @@
+import json
 import tomllib
 
 import pytest
 
-from flows.settings import Settings, default_file, load_settings, set_in_file
+from flows.settings import Settings, default_file, load_settings, set_in_file, settings_told
 from tasks.refusals import UsageError
 
 
@@ -76,3 +77,21 @@ def test_what_cannot_change_a_byte_is_no_part_of_the_fingerprint(workspace):
         == plain
     )
     assert load_settings(workspace.root, score={"k": 5}).fingerprint() != plain
+
+
+def test_settings_that_a_manifest_tells_are_read_as_they_were(workspace, monkeypatch):
+    """Neither a variable nor a file of today adds to them, not even to a table of settings."""
+    workspace.settings_file.write_text("[events]\nweights = {view = 1.0}\n[score]\nk = 5\n")
+    then = load_settings(workspace.root)
+    monkeypatch.setenv("NIGHTLY__SCORE__K", "6")
+    monkeypatch.setenv("NIGHTLY__EVENTS__WEIGHTS", '{"purchase": 3.0}')
+    monkeypatch.setenv("NIGHTLY__SCORE__POPULAR", "7")
+    told = json.loads(json.dumps(then.model_dump(mode="json")))
+    assert settings_told(told) == then
+    del told["score"]["popular"]
+    assert settings_told(told) == then
+
+
+def test_settings_of_a_manifest_that_are_settings_no_more_are_named():
+    with pytest.raises(UsageError, match=r"setting score\.kk of the manifest"):
+        settings_told({"score": {"kk": 1}})

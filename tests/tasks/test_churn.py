@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import duckdb
@@ -82,3 +83,18 @@ def test_lists_are_not_compared_with_a_damaged_file(changed):
     found = churn(at, NOTHING_KEPT, 10, GateConfig(), MERIT)
     assert (found.passed, found.value) == (True, None)
     assert f"{at.workspace.relative(served)} is not what was served" in found.sentence
+
+
+@pytest.mark.fault("C6")
+def test_lists_change_when_people_decide_so(changed):
+    """A rule that is new tonight, or one by which users tire of items, makes lists change: it is said and held against nobody."""
+    for policies, sentence in (
+        ({"caps": [{"name": "a", "by": "genre", "most": 1}]}, "other policies are in force tonight"),
+        ({"fatigue": {"nights": 3}}, "what was shown too often is left out"),
+    ):
+        at, _ = changed(OF_MERIT)
+        manifest = at.workspace.manifest("before") | {"settings": {"policies": policies if "fatigue" in policies else {}}}
+        write_json(at.workspace.manifest_file("before"), manifest)
+        tonight = replace(at, origin={"settings": {"policies": policies}})
+        found = churn(tonight, NOTHING_KEPT, 10, GateConfig(), MERIT)
+        assert (found.passed, found.sentence) == (True, f"0.0% is shown again; {sentence}")

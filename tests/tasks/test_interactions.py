@@ -24,10 +24,11 @@ from tasks.workspace import Workspace
 
 MONDAY = date(2026, 1, 5)
 RULES = {"source_zone": None, "has_times": True, "earliest": datetime(1990, 1, 1), "event_types": [], "max_value": 1e6}  # noqa: DTZ001
-MOST = 2
-"""Events of a user and a day that are learned from."""
+COUNTED = {"max_events_per_user_day": 2, "impressions": ["shown"]}
+"""Events of a user and a day that are learned from, and those that are no interactions."""
 
-Event = tuple[str, str, str, str, str]
+Event = tuple[str, ...]
+"""user_id, item_id, occurred_at, value, event_id and, where it has one, the type."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ def warehouse_of(folder: Path) -> Warehouse:
 
 def fill(warehouse: Warehouse, evening: Evening) -> None:
     """Make raw.* and staging.nights hold what the night was given, as ingest and stage do."""
-    names = ("user_id", "item_id", "occurred_at", "value", "event_id")
+    names = ("user_id", "item_id", "occurred_at", "value", "event_id", "event_type")
     rows = [
-        {"delivery": given.name, "row_number": number, **{name: cell or None for name, cell in zip(names, event, strict=True)}}
+        {"delivery": given.name, "row_number": number, **{name: cell or None for name, cell in zip(names, event, strict=False)}}
         for given in evening.deliveries
         for number, event in enumerate(given.events, 1)
     ]
@@ -88,7 +89,7 @@ def judged(warehouse: Warehouse, evening: Evening) -> tuple[list[tuple[object, .
     basis = Basis(
         rules=evening.rules, known_until=horizon, deliveries=tuple((given.name, given.first_night) for given in evening.deliveries)
     )
-    judge_interactions(warehouse, basis, evening.new, evening.started_at, RULES, MOST)
+    judge_interactions(warehouse, basis, evening.new, evening.started_at, RULES, COUNTED)
     build = Basis.model_validate_json(warehouse.table("staging.basis")["content"][0].as_py()).build
     tables = [warehouse.table(f"staging.{name}").drop_columns(["changed_in"]) for name in ("judged_interactions", "interactions")]
     first, second = (sorted(map(tuple, (row.values() for row in table.to_pylist())), key=repr) for table in tables)
@@ -114,6 +115,7 @@ events = st.tuples(
     moments,
     st.sampled_from(["", "1"]),
     st.sampled_from(["", "", "x", "y"]),
+    st.sampled_from(["", "", "shown"]),
 )
 
 
@@ -164,6 +166,7 @@ def live_through(life):
         for evening in life:
             renewed.execute("drop table if exists staging.basis")
             assert judged(lived, evening)[:2] == judged(renewed, evening)[:2]
+            assert not lived.table("staging.interactions")["event_type"].to_pylist().count("shown")
             if evening.is_prepared:
                 assert trained_on(lived, evening) == trained_on(renewed, evening)
 
@@ -233,7 +236,7 @@ def test_a_night_killed_while_it_judged_leaves_nothing_to_build_on(warehouse, mo
         patched.setattr(Warehouse, "build", _killed)
         patched.setattr(Warehouse, "extend", _killed)
         with pytest.raises(KeyboardInterrupt):
-            judge_interactions(warehouse, _basis(TUESDAY_NIGHT), ["tuesday"], TUESDAY_NIGHT.started_at, RULES, MOST)
+            judge_interactions(warehouse, _basis(TUESDAY_NIGHT), ["tuesday"], TUESDAY_NIGHT.started_at, RULES, COUNTED)
     assert judged(warehouse, TUESDAY_NIGHT)[2] == 1
 
 

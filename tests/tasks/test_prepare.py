@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
+import pytest
 
 from models.holdout import HoldoutConfig
-from tasks.prepare import FeatureConfig, SegmentConfig, prepare, training_set
+from tasks.prepare import FeatureConfig, NamedAttributes, SegmentConfig, prepare, training_set
+from tasks.prepare.named_values import values_file
 from tasks.stage import EventsConfig
 from tasks.warehouse import WarehouseConfig
 
 
-def prepared(stage_inbox, night, events: EventsConfig):
+def prepared(stage_inbox, night, events: EventsConfig, features: FeatureConfig | None = None, named: NamedAttributes | None = None):
     """Stage the inbox, prepare it and return the training set."""
     at = night()
     delivered, staged = stage_inbox(at)
-    prepare(at, delivered, staged, events, HoldoutConfig(), SegmentConfig(), FeatureConfig(), WarehouseConfig())
+    prepare(at, delivered, staged, events, HoldoutConfig(), SegmentConfig(), features or FeatureConfig(), WarehouseConfig(), named)
     return training_set(at)
 
 
@@ -45,3 +48,53 @@ def test_places_and_words_reach_the_models(deliver, stage_inbox, night):
     assert first[0] == second[8]
     assert first[1] == second[9]
     assert len(set(first[:8].tolist())) == 8
+
+
+CATALOGUE = [
+    {"item_id": 1, "Maker": "Acme Ltd", "genres": "Drama| drama |War", "price": 9},
+    {"item_id": 2, "genres": '["WAR", 7]', "price": "?"},
+    {"item_id": 3, "price": 20},
+]
+
+
+def test_what_policies_name_is_kept_as_delivered(deliver, stage_inbox, night):
+    """Rare values too, spelled as they are and each once; a number with bands has its band; what nobody names is not kept."""
+    deliver("day.csv", "user_id,item_id\n1,1\n1,2\n")
+    deliver("items.jsonl", "".join(json.dumps(row) + "\n" for row in CATALOGUE), "items")
+    named = NamedAttributes(items=("genres", "maker", "price"))
+    prepared(stage_inbox, night, EventsConfig(), FeatureConfig(bands={"price": (10,)}), named)
+    folder = night().staging / "training"
+    rows = [tuple(row.values()) for row in pq.read_table(values_file(folder, "item")).to_pylist()]
+    assert rows == [
+        (0, 1, "genres", "Drama"), (0, 1, "genres", "drama"), (0, 1, "genres", "War"), (1, 2, "genres", "WAR"), (1, 2, "genres", "7"),
+        (0, 1, "maker", "Acme Ltd"), (0, 1, "price", "below 10"), (2, 3, "price", "from 10"),
+    ]  # fmt: skip
+    assert not values_file(folder, "user").exists()
+
+
+def test_without_policies_no_values_are_kept(deliver, stage_inbox, night):
+    """A night without policies leaves the files it always left."""
+    deliver("day.csv", "user_id,item_id\n1,1\n1,2\n")
+    deliver("items.jsonl", "".join(json.dumps(row) + "\n" for row in CATALOGUE), "items")
+    prepared(stage_inbox, night, EventsConfig())
+    names = {path.name for path in (night().staging / "training").iterdir()}
+    assert names == {"events.npz", "item_descriptions.npz", "user_descriptions.npz", "segments.npz", "users.parquet", "items.parquet"}
+
+
+@pytest.mark.parametrize(
+    ("where", "unavailable"),
+    [
+        ({}, []),
+        ({"MAKER": ["acme ltd"]}, [1]),
+        ({"genres": ["war"]}, [1, 2]),
+        ({"genres": ["7"], "price": ["20"]}, [2, 3]),
+        ({"genres": ["Drama|War"], "nobody": ["x"]}, []),
+        ({"maker": []}, []),
+    ],
+)
+def test_values_of_attributes_make_items_unavailable(deliver, stage_inbox, night, where, unavailable):
+    """One of the values an item lists is enough, whatever its case; who does not have the attribute is available."""
+    deliver("day.csv", "user_id,item_id\n1,1\n1,2\n")
+    deliver("items.jsonl", "".join(json.dumps(row) + "\n" for row in CATALOGUE), "items")
+    known = prepared(stage_inbox, night, EventsConfig(), named=NamedAttributes(unavailable_where=where))
+    assert [item for item, free in zip((1, 2, 3), known.recommendable, strict=True) if not free] == unavailable

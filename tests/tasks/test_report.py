@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from hashlib import sha256
 from html.parser import HTMLParser
 from typing import Any
@@ -34,7 +34,8 @@ from tasks.score import Scored
 from tasks.score.search import Searched
 from tasks.stage import Staged, Volume
 from tasks.storage import write_json
-from tasks.tables import EVERYBODY, TABLES, write_table
+from tasks.tables import EVERYBODY, TABLES
+from tasks.tables.writing import write_table
 from tasks.train import FittedModel, Trained
 from tasks.validate import SuiteResult, Validated
 from tasks.warehouse import open_warehouse
@@ -219,7 +220,13 @@ def stage_tables(night: Night, raw_row: str) -> None:
         {"ranking": ranking, "segment": segment, "metric": metric, "k": k, "value": 0.2, "low": 0.1, "high": 0.3, "n_users": n}
         for ranking in ("blend", *MODELS) for segment, n in groups for metric in METRICS for k in (10, 20)
     ]  # fmt: skip
-    stage_table(night, "metrics", measured)
+    earlier = {
+        "of_date": night.run_date - timedelta(days=1),
+        "ranking": f"published {night.run_date - timedelta(days=1)}",
+        "metric": "ndcg",
+        "n_users": 77_777,
+    }
+    stage_table(night, "metrics", [{"of_date": night.run_date, **row} for row in measured] + [{**measured[0], **earlier}])
     counted = [("users_served", "", 500.0, ""), ("short_list", "u1", 3.0, "few items left"), ("short_list", "u2", 4.0, "few items left")]
     stage_table(night, "coverage", [dict(zip(("fact", "subject", "value", "reason"), row, strict=True)) for row in counted])
     stage_table(night, "rejects", [refused(number, raw_row) for number in range(1, 35)])
@@ -255,6 +262,11 @@ def test_a_published_night_is_told_whole(published):
         "versions again"
     )
     assert published.page.ids() == set(parts.split())
+
+
+def test_what_is_said_of_earlier_nights_is_not_told_as_tonights(published):
+    """The 77,777 users by whom yesterday's lists are judged stand in the same table."""
+    assert "77,777" not in published.page.text
 
 
 @pytest.mark.parametrize(("exact", "expected"), [(False, "% of the items, hold 98.5 %"), (True, "would have held only 98.5 %")])

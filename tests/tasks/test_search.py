@@ -16,13 +16,14 @@ import scipy.sparse as sp
 from models.blend import Blend
 from models.cells import cells_of_catalogue
 from models.compute import BLAS, ComputeConfig, limited_threads
+from models.policies.policies import Policies
 from models.scorer import Described, TrainingData
-from tasks import tables
 from tasks.judging import Audience
 from tasks.score import catalogue
 from tasks.score.catalogue import _among_cells, most_similar
 from tasks.score.config import ScoreConfig
 from tasks.score.search import Found, found_by, recall
+from tasks.tables import writing
 from tests.models.made_up import Multiplied
 from tests.worlds import interactions
 
@@ -59,7 +60,8 @@ def found(spread: float, **settings: Any) -> Found:
     data = TrainingData(interactions(met, met, (N_USERS, N_ITEMS)), *described, np.zeros(N_USERS, np.int16), ("all",))
     audience = Audience(data, np.ones(N_ITEMS, np.bool_))
     config = ScoreConfig(k=10, **settings)
-    return found_by(audience, [scorer(spread)], BLEND, met, config, config.scores_in_memory(2), seed=1)
+    policies = Policies.without_rules(audience.seen, audience.recommendable)
+    return found_by(audience, [scorer(spread)], BLEND, policies, met, config, config.scores_in_memory(2), seed=1)
 
 
 def test_small_catalogues_are_not_searched() -> None:
@@ -147,7 +149,7 @@ def test_where_writing_fails_no_more_items_are_compared(night, monkeypatch) -> N
         return most_similar(*asked)
 
     monkeypatch.setattr(catalogue, "COMPARED_AT_ONCE", 50)
-    monkeypatch.setattr(tables, "ROWS_PER_GROUP", 1)
+    monkeypatch.setattr(writing, "ROWS_PER_GROUP", 1)
     monkeypatch.setattr(pq.ParquetWriter, "write_table", full_disk)
     monkeypatch.setattr(catalogue, "most_similar", slowly)
     known = SimpleNamespace(items=pa.table({"item_id": np.arange(N_ITEMS)}), n_items=N_ITEMS, recommendable=np.ones(N_ITEMS, np.bool_))

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from models.compute import ComputeConfig
 from tasks.ingest import ingest, keep
@@ -108,6 +109,24 @@ def test_an_event_after_the_horizon_waits_for_its_night(night, deliver, stage_in
     assert (staged.volumes[0].accepted, staged.volumes[0].waiting) == (1, 1)
     _, staged = stage_inbox(night(MONDAY + timedelta(days=1)))
     assert (staged.volumes[0].accepted, staged.volumes[0].waiting) == (2, 0)
+
+
+def test_impressions_are_accepted_and_are_no_interactions(night, deliver):
+    """They are welcome beside the types that weigh something, fill nobody's day, and make no item met; all other types stay unknown."""
+    shown = "".join(f"1,{item},2026-01-05T09:00:0{item}Z,impression,,\n" for item in range(5))
+    clicks = "1,7,2026-01-05T10:00:00Z,click,,\n1,8,2026-01-05T11:00:00Z,click,,\n1,9,2026-01-05T12:00:00Z,wiggle,,\n"
+    deliver("day.csv", TIMED + shown + clicks)
+    at, events = night(), EventsConfig(weights={"click": 1.0}, impressions=("impression",), max_events_per_user_day=2)
+    delivered = ingest(at, SourceConfig(), VolumeConfig(), allow_volume=True)
+    staged = stage(at, delivered, SourceConfig(), events, WarehouseConfig())
+    assert (staged.volumes[0].accepted, staged.volumes[0].rejected, staged.volumes[0].capped) == (7, 1, 0)
+    assert rows(at, "staging.interactions", "item_id", "is_capped") == [(7, False), (8, False)]
+
+
+def test_an_event_type_is_learned_from_or_an_impression():
+    with pytest.raises(ValidationError, match="click"):
+        EventsConfig(weights={"click": 1.0}, impressions=("click",))
+    assert EventsConfig(impressions=("shown",)).types == []
 
 
 def test_the_copy_of_a_row_is_a_duplicate(night, deliver, stage_inbox):

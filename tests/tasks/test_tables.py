@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import tables
-from tasks.tables import TABLES, write_parts
+from tasks.tables import TABLES, writing
+from tasks.tables.writing import write_parts
 
 N_ROWS = 23
 
@@ -17,7 +17,7 @@ N_ROWS = 23
 @pytest.mark.parametrize("cuts", [[], [0, 3, 3, 9], [8, 16], [1, 2, 3, 4, 5, 6, 7, 21], [20]])
 def test_row_groups_are_of_one_size_whatever_the_parts(cuts: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All rows in their order, eight a group and the rest in the last, and the bytes those of one part."""
-    monkeypatch.setattr(tables, "ROWS_PER_GROUP", 8)
+    monkeypatch.setattr(writing, "ROWS_PER_GROUP", 8)
     schema = TABLES["popular_items"].schema({"item_id": "text"})
     rows = [{"segment": "all", "rank": rank, "item_id": f"item {rank}", "score": rank / 7} for rank in range(1, N_ROWS + 1)]
     whole = pa.Table.from_pylist(rows, schema)

@@ -69,7 +69,7 @@ def test_data_docs_load_nothing_from_other_hosts_and_hold_no_ids(judge, deliver,
     ("rows", "weights", "rule", "hint"),
     [
         (day(when="2026-01-05T10:00:00"), {}, "occurred_at_without_zone", "[source] timezone"),
-        (day(event_type="wiggle"), {"click": 1.0}, "event_type_unknown (wiggle)", "[events.weights]"),
+        (day(event_type="wiggle"), {"click": 1.0}, "event_type_unknown (wiggle)", "[events] impressions"),
         ([row.replace("2026-01-05T10:00:00Z", "last tuesday") for row in day()], {}, "occurred_at_unreadable", "whole seconds"),
         ([row.replace("2026", "1926") for row in day()], {}, "occurred_at_too_early", "[source] earliest"),
     ],

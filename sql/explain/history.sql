@@ -1,0 +1,9 @@
+-- One row per interaction of the user that counted that night, the newest first; impressions are none.
+select
+    occurred_at,
+    item_id,
+    event_type,
+    value
+from staging.judged_interactions
+where verdict = 'accepted' and not list_contains($impressions::varchar[], coalesce(event_type, ''))
+order by occurred_at desc nulls last, item_id, event_type, value, delivery, row_number
