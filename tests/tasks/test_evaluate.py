@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import evaluate
+from tasks import trial
 from tasks.champion import since_then
 from tasks.rankings import rank
 from tasks.shop import write_delivery
@@ -89,8 +89,8 @@ def test_a_model_that_is_served_alone_is_compared_with_the_served_table(fallen_b
         compared.append(np.concatenate(lists))
         return since_then(lists, *others)
 
-    monkeypatch.setattr(evaluate, "rank", watched_rank)
-    monkeypatch.setattr(evaluate, "since_then", watched_since_then)
+    monkeypatch.setattr(trial, "rank", watched_rank)
+    monkeypatch.setattr(trial, "since_then", watched_since_then)
     day = SMALL_SHOP.delivery_dates[1]
     write_delivery(shop, day, workspace.root / "inbox")
     ending = run(workspace, day)
