@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -13,11 +12,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from models.metrics import judged_users, ranking_metrics
-from tasks.intact import fault_of
 from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
+from tasks.published_table import intact_table
 from tasks.rankings import PerUser
-from tasks.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -64,16 +62,6 @@ def served_before(night: Night, known: TrainingSet, users: NDArray[np.intp], *, 
 def served_table(night: Night, name: str = "recommendations") -> tuple[Path | None, str]:
     """Return the file of the lists, or of another table, served before tonight, as `intact_table` does."""
     return intact_table(night.workspace, night.champion_manifest() or {"tables": {}}, name)
-
-
-def intact_table(workspace: Workspace, manifest: dict[str, Any], name: str) -> tuple[Path | None, str]:
-    """Return the file of a table of a published night if it has the bytes its manifest names, else why it is not read."""
-    table = manifest["tables"].get(name)
-    if table is None:
-        return None, "nothing was served before"
-    path = workspace.root / table["path"]
-    fault = fault_of(workspace, path, table["sha256"])
-    return (path, "") if fault is None else (None, f"{fault.file} is not what was served (expected {fault.expected}; found {fault.found})")
 
 
 def _in_tonights_numbers(path: Path, known: TrainingSet, users: NDArray[np.intp], earlier: NDArray[np.bool_]) -> Champion:

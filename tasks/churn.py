@@ -13,13 +13,12 @@ from models.gate_rules import TRAILING_NIGHTS
 from tasks.champion import served_table
 from tasks.gate import Gated
 from tasks.night import Night
+from tasks.published_table import same_ids
 from tasks.refusals import NightHeldError
 from tasks.trail import earlier_qualities
 from tasks.warehouse import Warehouse
 
 log = logging.getLogger("nightly")
-
-IDS = ("user_id", "item_id")
 
 
 def churn(night: Night, warehouse: Warehouse, k: int, config: GateConfig, gated: Gated | None) -> Check:
@@ -33,7 +32,7 @@ def churn(night: Night, warehouse: Warehouse, k: int, config: GateConfig, gated:
     if manifest is None or served is None:
         return not_judged("overlap", f"not compared with what was served before: {why_not}")
     staged = night.staged_table("recommendations")
-    if [pq.read_schema(served).field(name).type for name in IDS] != [pq.read_schema(staged).field(name).type for name in IDS]:
+    if not same_ids(served, pq.read_schema(staged)):
         return not_judged("overlap", "ids are of another type than in the lists served before")
     rows = warehouse.arrow("checks.kept_places", served=str(served), recommendations=str(staged), k=k).to_pylist()
     n_users = sum(row["n_users"] for row in rows)

@@ -20,13 +20,14 @@ from models.experiment_statistics import ratio_warning
 from models.holdout import DAY
 from models.metrics import judged_users, ranking_metrics
 from models.scorer import TrainingData
-from tasks.champion import intact_table, last_instant
+from tasks.champion import last_instant
 from tasks.experiment.config import ExperimentConfig
 from tasks.experiment.rows import difference_rows, split_rows, variant_segment
 from tasks.judging import sample_of
 from tasks.measured import Ruler
 from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
+from tasks.published_table import intact_table, same_ids
 from tasks.tables import EVERYBODY
 from tasks.trail import earlier_nights
 
@@ -71,7 +72,7 @@ def judge_earlier(
         return rows
     for due in _due(night, int(times.max()), days):
         path, why_not = intact_table(night.workspace, due.manifest, "recommendations")
-        if path is None or not _same_ids(path, known):
+        if path is None or not same_ids(path, known.ids):
             log.info("evaluate: the lists of %s are not judged: %s", due.manifest["run_date"], why_not or "ids are of another type")
             continue
         targets = newly_liked(known, times, due.after, due.until)
@@ -83,9 +84,8 @@ def judge_earlier(
             measured = {k: ranking_metrics(lists, targets[users], k) for k in ks}
             of_date, groups = date.fromisoformat(due.manifest["run_date"]), _groups(data, users, variant)
             found = ruler.rows({f"{PUBLISHED} {of_date}": measured}, groups)
-            rows += [{"of_date": of_date, **row} for row in found] + _differences(
-                of_date, due.manifest, measured[ks[0]]["ndcg"], ks[0], groups
-            )
+            rows += [{"of_date": of_date, **row} for row in found]
+            rows += _differences(of_date, due.manifest, measured[ks[0]]["ndcg"], ks[0], groups)
         log.info("evaluate: the lists of %s are judged by %d users", due.manifest["run_date"], len(users))
     return rows
 
@@ -156,15 +156,10 @@ def read_lists(path: Path, known: TrainingSet, users: NDArray[np.intp], longest:
     return Read(lists, listed, variant)
 
 
-def _same_ids(path: Path, known: TrainingSet) -> bool:
-    schema = pq.read_schema(path)
-    return all(schema.field(name).type == table[name].type for name, table in (("user_id", known.users), ("item_id", known.items)))
-
-
 def _groups(data: TrainingData, users: NDArray[np.intp], variant: NDArray[np.object_]) -> dict[str, NDArray[np.intp]]:
     """Return the places, among the judged users, of everybody, of each segment and of each variant."""
     segment = data.user_segment[users]
     groups = {EVERYBODY: np.arange(len(users))}
     groups |= {name: np.flatnonzero(segment == index) for index, name in enumerate(data.segments)}
     names = sorted({str(name) for name in variant if name is not None})
-    return groups | {f"variant: {name}": np.flatnonzero(variant == name) for name in names}
+    return groups | {variant_segment(name): np.flatnonzero(variant == name) for name in names}

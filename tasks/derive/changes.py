@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from tasks.champion import last_instant, served_table
 from tasks.night import Night
 from tasks.policies.seen import SeenConfig
+from tasks.published_table import same_ids
 from tasks.storage import make_folders
 from tasks.tables import TABLES
 from tasks.tables.writing import write_parts, write_table
@@ -25,8 +26,6 @@ log = logging.getLogger("nightly")
 
 ROWS_AT_ONCE = 2_000_000
 """Recommendations compared at a time, on either side: joins of many more spill to the disk."""
-
-IDS = ("user_id", "item_id")
 
 
 def write_changes(night: Night, warehouse: Warehouse, k: int, id_types: dict[str, str], seen: SeenConfig) -> dict[str, int]:
@@ -54,7 +53,7 @@ def _changes(night: Night, warehouse: Warehouse, at_once: int, id_types: dict[st
         log.info("derive: lists are not compared: %s", why_not)
         return
     tonight = night.staged_table("recommendations")
-    if [pq.read_schema(served).field(name).type for name in IDS] != [pq.read_schema(tonight).field(name).type for name in IDS]:
+    if not same_ids(served, pq.read_schema(tonight)):
         log.info("derive: lists are not compared: ids are of another type than in those served before")
         return
     lists = {"served": str(served), "recommendations": str(tonight)}

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from models.evidence import GateConfig
 from models.gate_rules import TRAILING_NIGHTS
 from models.usual import usual
-from tasks.champion import intact_table
 from tasks.night import Night
+from tasks.published_table import intact_table
 from tasks.tables import TABLES
 from tasks.tables.writing import write_table
 from tasks.trail import earlier_nights

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import scipy.sparse as sp
 from pydantic import BaseModel, Field, model_validator
 
-from tasks.intact import fault_of
 from tasks.night import Night
 from tasks.pointer import pointer_moves
+from tasks.published_table import intact_table, same_ids
 from tasks.trail import withdrawn
 from tasks.warehouse import Warehouse
 from tasks.workspace import Workspace
@@ -46,7 +45,7 @@ class FatigueConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
 
 
 @dataclass(frozen=True)
-class ShownList:
+class ShownLists:
     """The lists of one published night, whole on the disk."""
 
     run_id: str
@@ -54,7 +53,7 @@ class ShownList:
     file: Path
 
 
-def lists_shown(workspace: Workspace, before: date, fatigue: FatigueConfig, impressions: Sequence[str] = ()) -> tuple[ShownList, ...]:
+def lists_shown(workspace: Workspace, before: date, fatigue: FatigueConfig, impressions: Sequence[str] = ()) -> tuple[ShownLists, ...]:
     """Return the lists that decide what users are tired of on the night of a date, oldest first; none where impressions tell, or nothing.
 
     They are an input of that night: their run_ids belong to its identity. Lists that are not what was published are passed over with a
@@ -66,15 +65,11 @@ def lists_shown(workspace: Workspace, before: date, fatigue: FatigueConfig, impr
     nights = [night for night in workspace.published() if night["run_date"] < str(before) and not withdrawn(night, moves)]
     shown = []
     for night in nights[-fatigue.within :]:
-        table = night["tables"].get("recommendations")
-        if table is None:
-            continue
-        file = workspace.root / table["path"]
-        fault = fault_of(workspace, file, table["sha256"])
-        if fault is None:
-            shown.append(ShownList(night["run_id"], date.fromisoformat(night["run_date"]), file))
+        file, why_not = intact_table(workspace, night, "recommendations")
+        if file is None:
+            log.warning("fatigue: the lists of %s do not count: %s", night["run_date"], why_not)
         else:
-            log.warning("fatigue: the lists of %s do not count: %s is not what was served (%s)", night["run_date"], fault.file, fault.found)
+            shown.append(ShownLists(night["run_id"], date.fromisoformat(night["run_date"]), file))
     return tuple(shown)
 
 
@@ -99,11 +94,10 @@ def tired_of(
 
 
 def _from_lists(night: Night, warehouse: Warehouse, users: pa.Table, items: pa.Table, fatigue: FatigueConfig) -> pa.Table:
-    ids = {"user_id": users.schema.field("user_id").type, "item_id": items.schema.field("item_id").type}
+    ids = pa.schema([users.schema.field("user_id"), items.schema.field("item_id")])
     shown = []
     for one in lists_shown(night.workspace, night.run_date, fatigue):
-        schema = pq.read_schema(one.file)
-        if all(schema.field(name).type == kind for name, kind in ids.items()):
+        if same_ids(one.file, ids):
             shown.append(one)
         else:
             log.warning("fatigue: the lists of %s do not count: their ids are of another type than tonight's", one.run_date)

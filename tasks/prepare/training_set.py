@@ -75,6 +75,11 @@ class TrainingSet:
         return self.items.num_rows
 
     @property
+    def ids(self) -> pa.Schema:
+        """Return of what types the ids of users and items are."""
+        return pa.schema([self.users.schema.field("user_id"), self.items.schema.field("item_id")])
+
+    @property
     def recommendable(self) -> NDArray[np.bool_]:
         """Mark the items that may appear in a list tonight: known and available; (items,)."""
         return np.asarray(self.items["is_known"]) & np.asarray(self.items["is_available"])
