@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import uuid
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date, datetime
 from hashlib import sha256
@@ -14,6 +13,7 @@ from typing import Any
 
 from flows.settings import Settings
 from tasks.deliveries import Delivery, SetAside, accepted, set_aside_on
+from tasks.diff import by_path
 from tasks.ingest.delivery import waiting
 from tasks.memory import offered
 from tasks.model_set import set_fault
@@ -100,11 +100,11 @@ def differences(night: Night, served: dict[str, Any], settings: Settings) -> lis
     now, then = night.origin, {"inputs": {}, "settings": {}, "code": "", "composition": "", "versions": {}} | served
     found = []
     for what, those, others in (("more", now["inputs"], then["inputs"]), ("fewer", then["inputs"], now["inputs"])):
-        names = sorted(f"{file['source']}/{file['name']}" for sha256_, file in those.items() if sha256_ not in others)
+        names = sorted(f"{file['source']}/{file['name']}" for digest, file in those.items() if digest not in others)
         if names:
             shown = ", ".join(names[:5]) + (f" and {len(names) - 5} others" if len(names) > 5 else "")
             found.append(f"{len(names)} {what} delivered: {shown}")
-    before, after = (dict(_flat(part)) for part in (then["settings"], settings.deciding()))
+    before, after = (dict(by_path(part)) for part in (then["settings"], settings.deciding()))
     found += [f"setting {key}: {before.get(key)} -> {value}" for key, value in after.items() if before.get(key) != value]
     found += [
         f"{name} {then['versions'].get(name)} -> {version}"
@@ -116,11 +116,3 @@ def differences(night: Night, served: dict[str, Any], settings: Settings) -> lis
     if then["composition"] != now["composition"]:
         found.append(f"made by {then['composition']!r}, now {now['composition']!r}")
     return found
-
-
-def _flat(part: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in part.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value

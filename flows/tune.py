@@ -159,7 +159,7 @@ def show_applied(applied: Applied, as_json: bool) -> int:
     if not applied.changed:
         say(f"unchanged: {applied.file} says all that is proposed already")
         return 0
-    say("\n".join([f"applied to {applied.file}", *(f"{key}: {was} -> {now_}" for key, (was, now_) in applied.changed.items())]))
+    say("\n".join([f"applied to {applied.file}", *(f"{key}: {was} -> {became}" for key, (was, became) in applied.changed.items())]))
     say(f"next: nightly run --workspace {shlex.quote(str(Path(applied.file).parent))}")
     return 0
 

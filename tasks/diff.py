@@ -95,19 +95,20 @@ def made_from(before: Mapping[str, Any], after: Mapping[str, Any]) -> Made:
     )
 
 
+def by_path(part: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every setting of sections within sections by its path, such as `score.k`; an empty section by its own."""
+    for name, value in part.items():
+        if isinstance(value, dict) and value:
+            yield from by_path(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
-    then, now = dict(_flat(before)), dict(_flat(after))
+    then, now = dict(by_path(before)), dict(by_path(after))
     for name in sorted({**then, **now}):
         if then.get(name) != now.get(name):
             yield Difference(what=name, before=then.get(name), after=now.get(name))
-
-
-def _flat(part: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in part.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value
 
 
 def _why_no_causes(before: ServedNight, after: ServedNight) -> str | None:

@@ -83,10 +83,10 @@ class Chooser:
     def _longest_list(self, limits: Limits) -> int:
         """Return how long a list can be at most, whoever it is for: caps may have room for fewer than k items."""
         n_items = len(self.ranker.panel.item_speaks[0])
-        open_ = np.ones(n_items, np.bool_) if limits.closed is None else limits.closed == 0
+        allowed = np.ones(n_items, np.bool_) if limits.closed is None else limits.closed == 0
         longest = self.k
         for cap in self.rules.caps:
-            marks = cap.groups[np.flatnonzero(open_)]
+            marks = cap.groups[np.flatnonzero(allowed)]
             free, of_values = np.count_nonzero(np.diff(marks.indptr) == 0), np.bincount(marks.indices, minlength=1)
             longest = min(longest, int(free + np.minimum(of_values, cap.most).sum()))
         return longest

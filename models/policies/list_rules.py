@@ -58,7 +58,3 @@ class ListRules:
 
     def __bool__(self) -> bool:
         return bool(self.caps or self.quotas or self.diversity or self.minimum)
-
-
-NO_RULES = ListRules()
-"""Lists are the best of what may be shown."""

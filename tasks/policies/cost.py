@@ -50,8 +50,8 @@ class PoliciesJudged:
 
     def lists(self, users: NDArray[np.intp], half: NDArray[np.int8], seen_then: sp.csr_matrix) -> NDArray[np.int32]:
         """Choose for some users, of the given halves (users,), what they had not met by then either, (users, items); (users, k)."""
-        in_force = self._built(self.config.without("fatigue"), self.judge.audience.seen + seen_then)
-        return ranked_with(self.judge, users, half, {WITH_ALL: in_force})[WITH_ALL]
+        policies = self._built(self.config.without("fatigue"), self.judge.audience.seen + seen_then)
+        return ranked_with(self.judge, users, half, {WITH_ALL: policies})[WITH_ALL]
 
     def each(self, users: NDArray[np.intp], half: NDArray[np.int8]) -> dict[str, NDArray[np.int32]]:
         """Choose for some users with all policies, without any, and without each one, by the names of the metrics table."""

@@ -38,8 +38,6 @@ def as_name(text: str) -> str:
 Text = Annotated[str, Field(min_length=1), BeforeValidator(as_text)]
 Name = Annotated[str, AfterValidator(as_name)]
 Column = Annotated[str, AfterValidator(as_column)]
-Days = Annotated[int, Field(ge=1)]
-Seen = Literal["forever", "never"] | Days
 
 
 class Value(NamedTuple):
