@@ -139,6 +139,14 @@ def ranking(total: NDArray[np.float64], items: NDArray[np.int32]) -> NDArray[np.
     return order
 
 
+def listed_in(items: NDArray[np.int32], lists: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Mark which items of each user, (block, places), stand in the user's list, (block, k)."""
+    found = np.zeros(items.shape, np.bool_)
+    for column in lists.T:
+        found |= items == column[:, None]
+    return found
+
+
 def allowed_items(seen: sp.csr_matrix, recommendable: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Mark what may be recommended to each user of a block: recommendable and not seen by them; (block, items)."""
     allowed = np.broadcast_to(recommendable, seen.shape).copy()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.chosen import Reach, ranking
+from models.chosen import Reach, listed_in, ranking
 
 LISTED = -1
 """The code of a candidate that is recommended."""
@@ -48,10 +48,7 @@ def candidates(reach: Reach, codes: NDArray[np.int8], listed: NDArray[np.int32],
     order = ranking(scores, reach.items)[:, :most]
     items = np.take_along_axis(reach.items, order, axis=1)
     code = np.take_along_axis(codes, order, axis=1)
-    shown = np.zeros(items.shape, np.bool_)
-    for column in listed.T:
-        shown |= items == column[:, None]
-    code[shown] = LISTED
+    code[listed_in(items, listed)] = LISTED
     user, place = np.nonzero(items >= 0)
     score = np.take_along_axis(reach.scores, order, axis=1)[user, place]
     return Candidates(user, (place + 1).astype(np.int16), items[user, place], score, code[user, place])

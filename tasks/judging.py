@@ -134,6 +134,15 @@ def even_lots(users: NDArray[Number], at_once: int) -> list[NDArray[Number]]:
     return [lot for lot in np.array_split(users, max(1, -(-len(users) // at_once))) if len(lot)]
 
 
+def lots_of_halves(users: NDArray[np.intp], half: NDArray[np.int8], at_once: int) -> tuple[NDArray[np.intp], list[NDArray[np.intp]]]:
+    """Bring users, of the given halves (users,), into an order in which they are cut into lots; returns both.
+
+    A lot is of one half and so judged by one blend: a lot of both would have to be taken apart, score by score.
+    """
+    order = np.argsort(half, kind="stable")
+    return order, [lot for some in np.split(users[order], [np.count_nonzero(half == 0)]) for lot in even_lots(some, at_once)]
+
+
 def judged_sample(known: TrainingSet, judging: JudgingConfig) -> NDArray[np.intp]:
     """Return the holdout users to judge on, ascending: all, or as many as allowed.
 

@@ -18,7 +18,7 @@ from models.metrics import Metric, ranking_metrics
 from models.scorer import Scorer
 from models.voiced_blend import VoicedBlend
 from models.voices import AS_THEY_ARE
-from tasks.judging import Audience, even_lots, heard_blocks
+from tasks.judging import Audience, heard_blocks, lots_of_halves
 
 BLEND = "blend"
 """The kind of blend that is published."""
@@ -92,9 +92,7 @@ def rank(
     ways, seen = _ways(judge, panel), audience.seen
     half_of = np.zeros(audience.data.interactions.n_users, np.int8)
     half_of[users] = half
-    # A lot is of one half and so judged by one blend: a lot of both would have to be taken apart, score by score.
-    order = np.argsort(half, kind="stable")
-    lots = [lot for some in np.split(users[order], [np.count_nonzero(half == 0)]) for lot in even_lots(some, judge.at_once)]
+    order, lots = lots_of_halves(users, half, judge.at_once)
 
     def ranked(some: NDArray[np.intp], heard: Heard) -> Rankings:
         lot, met = Rankings(), seen[some]

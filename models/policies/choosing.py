@@ -84,12 +84,7 @@ class Chooser:
         """Return how long a list can be at most, whoever it is for: caps may have room for fewer than k items."""
         n_items = len(self.ranker.panel.item_speaks[0])
         allowed = np.ones(n_items, np.bool_) if limits.closed is None else limits.closed == 0
-        longest = self.k
-        for cap in self.rules.caps:
-            marks = cap.groups[np.flatnonzero(allowed)]
-            free, of_values = np.count_nonzero(np.diff(marks.indptr) == 0), np.bincount(marks.indices, minlength=1)
-            longest = min(longest, int(free + np.minimum(of_values, cap.most).sum()))
-        return longest
+        return min([self.k, *(cap.longest(allowed) for cap in self.rules.caps)])
 
     def _with_quotas(
         self, heard: Heard, limits: Limits, items: NDArray[np.int32], scores: NDArray[np.float64]

@@ -17,6 +17,14 @@ class Cap:
     most: int
     code: int
 
+    def longest(self, allowed: NDArray[np.bool_]) -> int:
+        """Return how many of some items, marked in (items,), a list holds at most.
+
+        An item with several values fills a place under each, so that there may be fewer.
+        """
+        marks = self.groups[np.flatnonzero(allowed)]
+        return int(np.count_nonzero(marks.getnnz(axis=1) == 0) + np.minimum(marks.getnnz(axis=0), self.most).sum())
+
 
 @dataclass(frozen=True)
 class Quota:

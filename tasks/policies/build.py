@@ -22,6 +22,7 @@ from models.products import DotProduct
 from models.scorer import Scorer
 from tasks.night import Night
 from tasks.policies.config import PoliciesConfig
+from tasks.policies.sections import CapConfig
 from tasks.policies.values import Described, described
 from tasks.prepare.training_set import TrainingSet
 from tasks.refusals import UsageError
@@ -64,7 +65,7 @@ def build_policies(
         kinds.kind if kinds else None,
         _boosts(config, has) if config.boosts else None,
         ListRules(
-            tuple(Cap(_groups(has, cap.by), cap.most, code[f"caps.{cap.name}"]) for cap in config.caps),
+            tuple(cap_of(cap, has, code[f"caps.{cap.name}"]) for cap in config.caps),
             _quotas(known, config, has),
             _diversity(known, config, vectors) if config.diversity.strength else None,
             Minimum(minimum, code["minimum"]) if minimum is not None and config.minimum.chance else None,
@@ -171,8 +172,9 @@ def _boosts(config: PoliciesConfig, has: Described) -> Boosts:
     return Boosts(np.column_stack(users).astype(np.float32), np.column_stack(items).astype(np.float32))
 
 
-def _groups(has: Described, attribute: str) -> sp.csr_matrix:
-    return has.items.matrix(attribute, has.items.names(attribute))
+def cap_of(cap: CapConfig, has: Described, code: int) -> Cap:
+    """Return a cap with what items have of its attribute."""
+    return Cap(has.items.matrix(cap.by, has.items.names(cap.by)), cap.most, code)
 
 
 def _quotas(known: TrainingSet, config: PoliciesConfig, has: Described) -> tuple[Quota, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.block_scores import Heard, Panel
 from models.bootstrap import mean_interval
-from models.chosen import Ranker
+from models.chosen import Ranker, listed_in
 from models.fused_blend import FusedBlend
 from models.metrics import ranking_metrics
 from models.policies.choosing import Chooser
@@ -20,7 +20,7 @@ from models.policies.minimum import Calibration
 from models.policies.policies import Policies
 from models.voiced_blend import VoicedBlend
 from models.voices import AS_THEY_ARE
-from tasks.judging import even_lots, heard_blocks
+from tasks.judging import heard_blocks, lots_of_halves
 from tasks.measured import Ruler
 from tasks.night import Night
 from tasks.policies.build import build_policies, vectors_of
@@ -79,8 +79,7 @@ def ranked_with(
     choosers = {
         name: [Chooser(_ranker(judge, panel, place, one), one.lists, judge.k) for place in (0, -1)] for name, one in policies.items()
     }
-    order = np.argsort(half, kind="stable")
-    lots = [lot for some in np.split(users[order], [np.count_nonzero(half == 0)]) for lot in even_lots(some, judge.at_once)]
+    order, lots = lots_of_halves(users, half, judge.at_once)
     half_of = np.zeros(judge.audience.data.interactions.n_users, np.int8)
     half_of[users] = half
 
@@ -128,7 +127,4 @@ def cost_rows(lists: Mapping[str, NDArray[np.int32]], targets: sp.csr_matrix, ks
 def _share_of_others(items: NDArray[np.int32], served: NDArray[np.int32]) -> NDArray[np.float64]:
     """Return the share of each list's items that the other does not hold; (users,)."""
     there = items >= 0
-    kept = np.zeros(items.shape, np.bool_)
-    for column in served.T:
-        kept |= items == column[:, None]
-    return np.asarray((there & ~kept).sum(axis=1) / np.maximum(1, there.sum(axis=1)))
+    return np.asarray((there & ~listed_in(items, served)).sum(axis=1) / np.maximum(1, there.sum(axis=1)))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.policies.eligibility import ineligible_items
-from tasks.policies.build import closed, is_new, kinds_of_users, requirements
+from tasks.policies.build import cap_of, closed, codes, is_new, kinds_of_users, requirements
 from tasks.policies.config import PoliciesConfig
 from tasks.policies.sections import Value
 from tasks.policies.values import Described, Values
@@ -147,12 +147,10 @@ def _closed(config: PoliciesConfig, known: TrainingSet, has: Described, may_be_s
 
 
 def _short_by_caps(config: PoliciesConfig, has: Described, may_be_shown: NDArray[np.bool_], k: int) -> Iterator[str]:
+    code = codes(config)
     for cap in config.caps:
-        marks = has.items.matrix(cap.by, has.items.names(cap.by))[np.flatnonzero(may_be_shown)]
-        without = np.count_nonzero(marks.getnnz(axis=1) == 0)
-        # An item with several values fills a place under each: this many a list holds at most.
-        longest = without + int(np.minimum(marks.getnnz(axis=0), cap.most).sum())
-        if longest < min(k, len(np.flatnonzero(may_be_shown))):
+        longest = cap_of(cap, has, code[f"caps.{cap.name}"]).longest(may_be_shown)
+        if longest < min(k, np.count_nonzero(may_be_shown)):
             yield f"caps.{cap.name}: lists have {longest} items at most, not {k}; raise `most` or lower [score] k"
 
 
