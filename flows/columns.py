@@ -25,11 +25,21 @@ def columns(heads: Sequence[str], rows: Sequence[Sequence[Any]], right: str = ""
     """
     texts = [[_text(cell) for cell in row] for row in (heads, *rows)]
     at_right = [head in right.split() for head in heads]
-    widths = [max(_width(row[place]) for row in texts) for place in range(len(heads))]
+    widths = widths_of(texts)
     while sum(widths) + len(BETWEEN) * (len(widths) - 1) > WIDTH and max(_cuttable(widths, at_right)) > SHORTEST:
         cuttable = _cuttable(widths, at_right)
         widths[cuttable.index(max(cuttable))] -= 1
-    return [BETWEEN.join(map(_fitted, row, widths, at_right)).rstrip() for row in texts]
+    return [aligned(row, widths, at_right) for row in texts]
+
+
+def widths_of(texts: Sequence[Sequence[str]]) -> list[int]:
+    """Return how many places of a terminal each column of texts takes."""
+    return [max(map(_width, column)) for column in zip(*texts, strict=True)]
+
+
+def aligned(texts: Sequence[str], widths: Sequence[int], at_right: Sequence[bool]) -> str:
+    """Lay out the texts of one row, each in the width of its column, cut where it is wider."""
+    return BETWEEN.join(map(_fitted, texts, widths, at_right)).rstrip()
 
 
 def _cuttable(widths: Sequence[int], at_right: Sequence[bool]) -> list[int]:

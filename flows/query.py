@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from flows.columns import BETWEEN, aligned, widths_of
 from flows.console import say
 from tasks.query import Answer, asked, views
 from tasks.refusals import UsageError, spelled_out
@@ -62,7 +63,7 @@ def _show_views(workspace: Workspace, as_json: bool) -> None:
         told = [{"view": view.name, "grain": view.grain, "rows": view.n_rows, "nights": view.n_nights} for view in found]
         say(json.dumps({"views": told}))
         return
-    for line in _aligned(["table", "rows", "nights", "grain"], [(view.name, view.n_rows, view.n_nights, view.grain) for view in found]):
+    for line in _table(["table", "rows", "nights", "grain"], [(view.name, view.n_rows, view.n_nights, view.grain) for view in found]):
         say(line)
     say("\nNext: nightly query \"select * from recommendations limit 10\"; columns: nightly query 'describe recommendations'")
 
@@ -77,7 +78,7 @@ def _show_json(answer: Answer) -> None:
 
 def _show_table(answer: Answer, most: int) -> None:
     shown = list(islice(answer.rows, most))
-    for line in _aligned(answer.columns, shown):
+    for line in _table(answer.columns, shown):
         say(line)
     if next(answer.rows, None) is not None:
         say(f"the first {most} rows; more with --rows, all with --csv or --json")
@@ -85,19 +86,14 @@ def _show_table(answer: Answer, most: int) -> None:
         say(f"{len(shown)} rows" if len(shown) != 1 else "1 row")
 
 
-def _aligned(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     """Return the lines of a table: numbers to the right, everything else to the left."""
     values = [list(row) for row in rows]
     cells = [[_short(name) for name in columns], *([_short(_told(value)) for value in row] for row in values)]
-    widths = [max(len(row[place]) for row in cells) for place in range(len(columns))]
+    widths = widths_of(cells)
     right = [bool(values) and all(_is_number(row[place]) or row[place] is None for row in values) for place in range(len(columns))]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if to_right else cell.ljust(width) for cell, width, to_right in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
+    head, *lines = (aligned(row, widths, right) for row in cells)
+    return [head, BETWEEN.join("-" * width for width in widths), *lines]
 
 
 def _is_number(value: Any) -> bool:
