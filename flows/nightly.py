@@ -38,13 +38,11 @@ def night(at: Night, settings: Settings, options: Options, step: Runner) -> None
     learned = learn(at, settings, options, step)
     # A gate that lets one model speak alone leaves nothing to compare.
     experiment = ExperimentConfig() if learned.gated.speaker else settings.experiment
-    fading, id_types = settings.train.popularity, learned.delivered.id_types
-    rules = settings.policies, experiment, learned.evaluated.calibration
-    scored = step(score, at, learned.prepared, learned.refitted, settings.score, fading, id_types, *rules)
-    limits = settings.score, settings.gate, settings.warehouse
-    derived = step(derive, at, learned.prepared, scored, *limits, id_types, settings.policies.seen)
-    of_night = learned.delivered, scored, derived
-    checked = step(check, at, *of_night, settings.warehouse, settings.gate, learned.gated, settings.policies, experiment)
+    policies, popularity = settings.policies, settings.train.popularity
+    id_types, calibration = learned.delivered.id_types, learned.evaluated.calibration
+    scored = step(score, at, learned.prepared, learned.refitted, settings.score, popularity, id_types, policies, experiment, calibration)
+    derived = step(derive, at, learned.prepared, scored, settings.score, settings.gate, settings.warehouse, id_types, policies.seen)
+    checked = step(check, at, learned.delivered, scored, derived, settings.warehouse, settings.gate, learned.gated, policies, experiment)
     step(publish, at, learned.prepared, learned.evaluated, learned.gated, learned.refitted, checked)
 
 
@@ -72,14 +70,14 @@ def learn(at: Night, settings: Settings, options: Options, step: Runner) -> Lear
     require_room(prepared.sizes, plans(settings), at.memory)
     trained = step(train, at, prepared, settings.train)
     blended = step(blend, at, prepared, trained, settings.blend, settings.judging)
-    rules = settings.policies, settings.experiment
-    evaluated = step(evaluate, at, prepared, trained, blended, settings.evaluate, settings.judging, settings.gate, *rules)
+    judged_by = settings.evaluate, settings.judging, settings.gate
+    evaluated = step(evaluate, at, prepared, trained, blended, *judged_by, settings.policies, settings.experiment)
     gated = step(gate, at, evaluated, settings.gate)
     if not gated.publish:
-        raise NightHeldError(
-            "the gate", "models fit to replace what is served", gated.reason, "read the report; the last good table stays served"
-        )
-    return Learned(delivered, prepared, evaluated, gated, step(refit, at, prepared, trained, blended, gated, settings.train))
+        next_step = "read the report; the last good table stays served"
+        raise NightHeldError("the gate", "models fit to replace what is served", gated.reason, next_step)
+    refitted = step(refit, at, prepared, trained, blended, gated, settings.train)
+    return Learned(delivered, prepared, evaluated, gated, refitted)
 
 
 def plans(settings: Settings) -> Plans:

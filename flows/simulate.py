@@ -136,6 +136,6 @@ def _scored(night: Night, settings: Settings, model_version: str) -> tuple[str, 
     if settings.has_policies:
         findings = plain(declare, night, prepared, settings.policies, settings.experiment, settings.features, settings.score).findings
     adopted = plain(adopt, night, prepared, model_version)
-    fading, rules = settings.train.popularity, (settings.policies, settings.experiment)
-    plain(score, night, prepared, adopted, settings.score, fading, delivered.id_types, *rules, None)
+    popularity, id_types = settings.train.popularity, delivered.id_types
+    plain(score, night, prepared, adopted, settings.score, popularity, id_types, settings.policies, settings.experiment, None)
     return findings

@@ -62,14 +62,14 @@ def check(
 
     Raises NightHeldError naming the table, the promise and an example of what breaks it.
     """
-    in_force = (experiment or ExperimentConfig()).policies(policies or PoliciesConfig())
+    by_variant = (experiment or ExperimentConfig()).policies(policies or PoliciesConfig())
     with open_warehouse(night, limits) as warehouse:
         rejects = _rejects(warehouse.table("staging.rejects"), delivered)
         write_table(night.staged_table("rejects"), rejects, TABLES["rejects"].schema({}, {"run_id": night.run_id}))
         for name in STAGED:
             _check_contract(night, TABLES[name], delivered.id_types)
         available = {name: str(night.staged_table(name)) for name in STAGED} | {"k": scored.k}
-        available |= write_evidence(night, in_force, delivered.id_types)
+        available |= write_evidence(night, by_variant, delivered.id_types)
         available |= (policies or PoliciesConfig()).seen.parameters(night.known_until)
         names = promises()
         for name in names:

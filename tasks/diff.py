@@ -128,6 +128,6 @@ def _beside(store: Warehouse, before: ServedNight, after: ServedNight, user: str
     changes = [Changed(**row) for row in after.rows("changes", ("user_id", asked))] if has_causes and asked is not None else None
     found = None if asked is None else side_by_side(store, before, after, asked, changes)
     if found is None:
-        none, told = "no list on either", f"nightly explain {user} says what is known"
-        raise UsageError(f"user {user}", f"a list of {before.run_date} or {after.run_date}", none, told)
+        none, next_step = "no list on either", f"nightly explain {user} says what is known"
+        raise UsageError(f"user {user}", f"a list of {before.run_date} or {after.run_date}", none, next_step)
     return found

@@ -19,15 +19,13 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 import sql
+from tasks.in_memory import MEMORY
 from tasks.inspection import command
 from tasks.refusals import StorageError, UsageError
 from tasks.tables import TABLES
 from tasks.workspace import Workspace, read_json
 
 log = logging.getLogger("nightly")
-
-MEMORY = "2GB"
-"""A question may be asked beside a night at work: it leaves the memory to the night, and spills."""
 
 READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
 """Kinds of statements that are carried out; `pivot` counts as several statements."""
@@ -96,9 +94,9 @@ def asked(workspace: Workspace, statement: str, files: Mapping[str, Path], spill
             columns = [(name, str(kind)) for name, kind, *_ in result.description or ()]
             yield Answer(tuple(name for name, _ in columns), tuple(kind for _, kind in columns), _rows(result))
     except duckdb.Error as error:
-        told = " ".join(str(error).partition("\n\nLINE")[0].split())
-        listed = command(workspace.root, "query") + " lists the tables"
-        raise UsageError("the query", "one statement that DuckDB can carry out", told, listed) from error
+        found = " ".join(str(error).partition("\n\nLINE")[0].split())
+        next_step = command(workspace.root, "query") + " lists the tables"
+        raise UsageError("the query", "one statement that DuckDB can carry out", found, next_step) from error
 
 
 def _only(statements: list[duckdb.Statement]) -> duckdb.Statement:
@@ -106,10 +104,8 @@ def _only(statements: list[duckdb.Statement]) -> duckdb.Statement:
         raise UsageError("the query", "one statement", f"{len(statements)}", "ask them one by one")
     kind = statements[0].type
     if kind not in READING:
-        told = f"a statement of the kind {kind.name}"
-        raise UsageError(
-            "the query", "a statement that only reads, such as select, describe or summarize", told, "begin with select or from"
-        )
+        expected, found = "a statement that only reads, such as select, describe or summarize", f"a statement of the kind {kind.name}"
+        raise UsageError("the query", expected, found, "begin with select or from")
     return statements[0]
 
 

@@ -65,8 +65,8 @@ class ServedNight:
         no such table, StorageError where its file is missing, unreadable or of another length.
         """
         if not self.has(name):
-            told = command(self.workspace.root, "run", "--run-date", self.run_date, "--replace")
-            raise UsageError(f"the night of {self.run_date}", f"the table {name}", f"{', '.join(sorted(self.manifest['tables']))}", told)
+            next_step = command(self.workspace.root, "run", "--run-date", self.run_date, "--replace")
+            raise UsageError(f"the night of {self.run_date}", f"the table {name}", ", ".join(sorted(self.manifest["tables"])), next_step)
         known = self.manifest["tables"][name]
         path = self.workspace.root / known["path"]
         next_step = f"{command(self.workspace.root, 'verify')}; if a night is just being published, the same command again"
@@ -99,8 +99,8 @@ class ServedNight:
         found = {delivery: raw_rows(self.workspace, source, delivery.sha256) for delivery in counted}
         for delivery, path in found.items():
             if not path.is_file():
-                told = f"restore it from a backup; {command(self.workspace.root, 'verify')}"
-                raise StorageError(self.workspace.relative(path), f"the rows of {delivery.name}", "no file", told)
+                next_step = f"restore it from a backup; {command(self.workspace.root, 'verify')}"
+                raise StorageError(self.workspace.relative(path), f"the rows of {delivery.name}", "no file", next_step)
         return found
 
     def user(self, asked: str) -> int | str | None:
@@ -129,8 +129,8 @@ def served_night(workspace: Workspace, day: date | None = None) -> ServedNight:
     if day is None:
         current = workspace.current()
         if current is None:
-            told = f"{command(workspace.root, 'status')}; or name a date: {_some(list(published))}"
-            raise UsageError("current.json", "the night that is served", "nothing that can be read", told)
+            next_step = f"{command(workspace.root, 'status')}; or name a date: {_some(list(published))}"
+            raise UsageError("current.json", "the night that is served", "nothing that can be read", next_step)
         return ServedNight(workspace, current)
     if str(day) not in published:
         raise UsageError(str(day), "a published date", f"only {_some(list(published))}", f"name one of them, such as {list(published)[-1]}")

@@ -131,8 +131,8 @@ def _beside(store: Warehouse, served: ServedNight, made: ServedNight, user: str)
     changes = [] if asked is None else list(_changes(served, made, asked))
     found = None if asked is None else side_by_side(store, served, made, asked, changes)
     if found is None:
-        none, told = "no list, published or simulated", f"nightly explain {user} says what is known"
-        raise UsageError(f"user {user}", f"a list of {served.run_date}", none, told)
+        none, next_step = "no list, published or simulated", f"nightly explain {user} says what is known"
+        raise UsageError(f"user {user}", f"a list of {served.run_date}", none, next_step)
     return found
 
 
