@@ -150,7 +150,7 @@ def _short_by_caps(config: PoliciesConfig, has: Described, may_be_shown: NDArray
     code = codes(config)
     for cap in config.caps:
         longest = cap_of(cap, has, code[f"caps.{cap.name}"]).longest(may_be_shown)
-        if longest < min(k, np.count_nonzero(may_be_shown)):
+        if longest < min(k, int(np.count_nonzero(may_be_shown))):
             yield f"caps.{cap.name}: lists have {longest} items at most, not {k}; raise `most` or lower [score] k"
 
 
