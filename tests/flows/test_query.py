@@ -66,6 +66,11 @@ def test_a_value_from_a_delivery_moves_no_cursor_and_breaks_no_line(ask):
     assert "x" * 59 + "…" in printed
 
 
+def test_letters_that_take_two_places_move_no_column(ask):
+    printed = ask("select * from (values ('日本', 'x'), ('abcd', 'y')) as given(title, other)").splitlines()
+    assert printed[2:4] == ["日本   x", "abcd   y"]
+
+
 def test_without_a_question_the_tables_are_listed(ask):
     listed = ask(None)
     assert "recommendations_history" in listed
