@@ -31,7 +31,7 @@ def publish_by_hand(
     for name, rows in tables.items():
         schema = TABLES[name].schema(types)
         plain = pa.schema([field.remove_metadata() for field in schema])
-        path = write_table(workspace.table(name, day), pa.Table.from_pylist([_filled(name, row) for row in rows], schema=plain), schema)
+        path = write_table(workspace.table(name, day), pa.Table.from_pylist([filled(name, row) for row in rows], schema=plain), schema)
         named[name] = {"path": workspace.relative(path), "sha256": "0" * 64, "rows": len(rows), "bytes": path.stat().st_size}
     known = {"run_id": run_id, "run_date": str(day), "published_at": f"{day}T02:00:00Z", "data_through": f"{day}T20:00:00Z"}
     known |= {"model_version": "models", "champion": None, "inputs": {}, "settings": {}, "versions": {}, "tables": named}
@@ -68,7 +68,8 @@ def accept(workspace: Workspace, source: Source, name: str, first_night: date, r
     return {sha256: {"source": source, "name": name}}
 
 
-def _filled(name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+def filled(name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a table with what it leaves out filled in, by type."""
     columns = TABLES[name].columns
     assert facts.keys() <= {column.name for column in columns}
     return {column.name: facts.get(column.name, None if column.nullable else DEFAULTS.get(column.kind)) for column in columns}

@@ -14,7 +14,7 @@ from tasks.simulation import BELOW_CANDIDATES, Catalogue, RuleCount, ShortList, 
 from tasks.tables import TABLES
 from tasks.tables.writing import write_table
 from tasks.workspace import Workspace
-from tests.published_nights import INTEGERS, Rows, _filled, everything, list_of, publish_by_hand
+from tests.published_nights import INTEGERS, Rows, everything, filled, list_of, publish_by_hand
 
 MONDAY = date(2026, 1, 5)
 
@@ -56,7 +56,7 @@ def simulate(workspace: Workspace, published: Mapping[str, Rows] = PUBLISHED) ->
     for name, rows in MADE.items():
         schema = TABLES[name].schema(INTEGERS)
         plain = pa.schema([field.remove_metadata() for field in schema])
-        write_table(folder / f"{name}.parquet", pa.Table.from_pylist([_filled(name, row) for row in rows], schema=plain), schema)
+        write_table(folder / f"{name}.parquet", pa.Table.from_pylist([filled(name, row) for row in rows], schema=plain), schema)
     served = served_night(workspace)
     return served, simulated_night(served, folder, "simulated")
 
