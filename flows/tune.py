@@ -15,13 +15,13 @@ from pydantic import BaseModel
 from flows.clock import now
 from flows.console import say
 from flows.identity import code_version
+from flows.nightly import prepared_from
 from flows.settings import Settings, load_settings, set_in_file
 from tasks.apart import set_apart
 from tasks.deliveries import accepted
 from tasks.ingest import ingest
 from tasks.lock import locked
 from tasks.night import Night, plain
-from tasks.prepare import prepare
 from tasks.publish import LIBRARIES
 from tasks.refusals import InputRefusedError, UsageError
 from tasks.stage import stage
@@ -82,18 +82,7 @@ def run_tune(root: Path, run_date: date | None, settings: Settings, fresh: bool 
         source = settings.source.model_copy(update={"files": {}})
         delivered = plain(ingest, night, source, settings.volume, True, settings.warehouse)
         staged = plain(stage, night, delivered, source, settings.events, settings.warehouse)
-        prepared = plain(
-            prepare,
-            night,
-            delivered,
-            staged,
-            settings.events,
-            settings.holdout,
-            settings.segments,
-            settings.features,
-            settings.warehouse,
-            settings.named_attributes(),
-        )
+        prepared = prepared_from(night, delivered, staged, settings, plain)
         judging = Judging(
             k=settings.evaluate.ks[0], holdout=settings.holdout, users=settings.judging, intervals=settings.evaluate.intervals
         )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from models.bars import Bars
 from models.blend import Blend
 from models.block_scores import Heard, Panel
-from models.chosen import Reach, fitting
+from models.chosen import Reach, fitting, listed_in
 from models.policies.limits import Limits
 from models.top_k import top_k
 
@@ -43,8 +43,7 @@ class VoicedBlend:
             every = np.broadcast_to(self.recommendable, allowed.shape)
             of_everything = self.blend.scores(self.blend.heard(heard.scores, every), segment) + boosted
             of_all, _ = top_k(np.where(every, of_everything, np.float32(-np.inf)), n_all)
-            known = (of_all[:, :, None] == found[:, None, :]).any(axis=2)
-            found = np.hstack([found, np.where(known, -1, of_all)])
+            found = np.hstack([found, np.where(listed_in(of_all, found), -1, of_all)])
             best = np.where(found >= 0, np.take_along_axis(of_everything, found, axis=1), np.float32(-np.inf))
         row, place = np.nonzero(found >= 0)
         codes = np.zeros(found.shape, np.int8)

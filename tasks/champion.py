@@ -39,6 +39,12 @@ class SinceThen:
         return self.per_user["tonight"][k]["ndcg"], self.per_user["yesterday"][k]["ndcg"]
 
 
+def same_settings(night: Night, *sections: str) -> bool:
+    """Tell whether some sections of the settings are what they were for the night to beat."""
+    then, now = (origin.get("settings", {}) for origin in (night.champion_manifest() or {}, night.origin))
+    return all(then.get(section, {}) == now.get(section, {}) for section in sections)
+
+
 def served_before(night: Night, known: TrainingSet, users: NDArray[np.intp], *, by_days: bool) -> tuple[Champion | None, str]:
     """Read what was served to some users before tonight, in tonight's numbers; without it, say why there is nothing to compare with.
 

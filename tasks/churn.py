@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import pyarrow.parquet as pq
 
 from models.churn import judge_overlap
 from models.evidence import Check, GateConfig, not_judged
 from models.gate_rules import TRAILING_NIGHTS
-from tasks.champion import served_table
+from tasks.champion import same_settings, served_table
 from tasks.gate import Gated
 from tasks.night import Night
 from tasks.published_table import same_ids
@@ -42,7 +41,7 @@ def churn(night: Night, warehouse: Warehouse, k: int, config: GateConfig, gated:
     found = judge_overlap(overlap, _trailing(night), config)
     before = manifest["quality"]
     other_speaker = gated is None or before is None or gated.speaker != before.get("speaker")
-    why = "other models speak tonight" if other_speaker else _decided(night, manifest)
+    why = "other models speak tonight" if other_speaker else _decided(night)
     if not found.check.passed and not why:
         raise NightHeldError(
             "tonight's lists",
@@ -57,12 +56,12 @@ def churn(night: Night, warehouse: Warehouse, k: int, config: GateConfig, gated:
     return found.check
 
 
-def _decided(night: Night, served: dict[str, Any]) -> str:
+def _decided(night: Night) -> str:
     """Say what people have decided that changes lists: other policies than the served night's, or that users tire; nothing otherwise."""
-    then, now = (origin.get("settings", {}) for origin in (served, night.origin))
-    if any(then.get(section, {}) != now.get(section, {}) for section in ("policies", "experiment")):
+    if not same_settings(night, "policies", "experiment"):
         return "other policies are in force tonight"
-    return "what was shown too often is left out" if now.get("policies", {}).get("fatigue", {}).get("nights") else ""
+    fatigue = night.origin.get("settings", {}).get("policies", {}).get("fatigue", {})
+    return "what was shown too often is left out" if fatigue.get("nights") else ""
 
 
 def _trailing(night: Night) -> tuple[float, ...]:

@@ -87,7 +87,7 @@ def evaluate(
 
     Raises NightHeldError where the fit slice holds anything of the holdout.
     """
-    k, trial = config.ks[0], trial_of(night, prepared, trained, blended, judging, config.ks)
+    k, trial = config.ks[0], trial_of(night, prepared, trained, blended, judging, config.ks, policies)
     rankings, judged = trial.everybody(judging.max_compared_users)
     speaker = _better_alone(judged.per_user, [model.name for model in trained.models], k, night.seed, gate.intervals)
     wanted = any(one.minimum.chance for one in experiment.policies(policies).values())

@@ -123,15 +123,21 @@ class _Way(NamedTuple):
 
 def _ways(judge: Judge, panel: Panel) -> list[_Way]:
     """Return the ways to rank, the blends first."""
-    recommendable = judge.audience.recommendable
-    fused = FusedBlend(panel, next(iter(judge.blends.values()))[0], recommendable) if judge.blends else None
-
-    def by(blend: Blend) -> Ranker:
-        return fused.blending(blend) if fused and blend.voice == AS_THEY_ARE else VoicedBlend(panel, blend, recommendable)
-
-    ways = [_Way(name, None, (by(blends[0]), by(blends[-1]))) for name, blends in judge.blends.items()]
+    recommendable, ways = judge.audience.recommendable, []
+    if judge.blends:
+        fused = FusedBlend(panel, next(iter(judge.blends.values()))[0], recommendable)
+        ways = [_Way(name, None, of_halves(fused, blends, recommendable)) for name, blends in judge.blends.items()]
     alone = each_alone(panel, judge.audience.data.segments, recommendable) if judge.singly else []
     return ways + [_Way(ranker.blend.models[0], place, (ranker, ranker)) for place, ranker in enumerate(alone)]
+
+
+def of_halves(fused: FusedBlend, blends: Sequence[Blend], recommendable: NDArray[np.bool_]) -> tuple[Ranker, Ranker]:
+    """Return what ranks by the blend of either half, or by the only one there is; `fused` has the vectors that all of them share."""
+
+    def by(blend: Blend) -> Ranker:
+        return fused.blending(blend) if blend.voice == AS_THEY_ARE else VoicedBlend(fused.panel, blend, recommendable)
+
+    return by(blends[0]), by(blends[-1])
 
 
 def _constant(items: NDArray[np.int32], scores: NDArray[np.float64]) -> NDArray[np.bool_]:

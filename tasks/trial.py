@@ -14,9 +14,10 @@ from models.compute import limited_threads
 from models.holdout import user_half
 from models.scorer import TrainingData
 from tasks.blend import Blended
-from tasks.champion import Champion, SinceThen, served_before, since_then
+from tasks.champion import Champion, SinceThen, same_settings, served_before, since_then
 from tasks.judging import JudgingConfig, judged_audience, judged_sample, sample_of
 from tasks.night import Night
+from tasks.policies.config import PoliciesConfig
 from tasks.policies.cost import PoliciesJudged
 from tasks.prepare import Prepared, training_set
 from tasks.prepare.training_set import TrainingSet
@@ -42,7 +43,8 @@ class Trial:
     """Who is judged by tonight's models, and what they went on to like.
 
     `users` ascend, `half` (users,) is the one that each is of, `targets` (everybody, items) marks what was liked in the holdout. `judge`
-    ranks by the models and the published blend, `unserved` by the other blends. Without a champion, `no_champion` says why.
+    ranks by the models and the published blend, `unserved` by the other blends. Without a champion, `no_champion` says why. `policies`
+    are those in force.
     """
 
     night: Night
@@ -55,11 +57,17 @@ class Trial:
     champion: Champion | None
     no_champion: str
     ks: tuple[int, ...]
+    policies: PoliciesConfig
 
     @property
     def data(self) -> TrainingData:
         """Return what models may know of everybody."""
         return self.judge.audience.data
+
+    @property
+    def under_policies(self) -> bool:
+        """Say whether tonight's lists are set beside the champion's under policies: where both nights declare the same."""
+        return self.policies.declared and same_settings(self.night, "policies")
 
     def groups(self, places: NDArray[np.intp]) -> dict[str, NDArray[np.intp]]:
         """Return which of some judged users, by their places among these, are of each segment."""
@@ -69,7 +77,7 @@ class Trial:
     def everybody(self, at_most: int) -> tuple[Rankings, Judged]:
         """Rank for all judged users in every way, and by the blends that are not published for so many at most."""
         everybody = np.arange(len(self.users))
-        rankings = self._rank(self.judge, everybody, since=True)
+        rankings = self._rank(self.judge, everybody, since=not self.under_policies)
         few = sample_of(self.known, self.users, at_most)
         return rankings, Judged(everybody, self._measured(rankings, everybody), few, self._compared(few))
 
@@ -95,7 +103,7 @@ class Trial:
             alone = [scorer for scorer in self.judge.scorers if scorer.name == speaker]
             judge = replace(self.judge, scorers=alone, blends={})
             fresh = self._rank(judge, np.arange(len(self.users)), since=True).fresh[speaker]
-        elif self.champion and under.config.declared and _same_policies(self.night):
+        elif self.champion and self.under_policies:
             with limited_threads(self.night.compute):
                 fresh = [under.lists(self.users, self.half, self.champion.seen)]
         return since_then(fresh, self.champion, self.users, self.ks)
@@ -115,7 +123,15 @@ class Trial:
         return self._measured(self._rank(self.unserved, places, newcomers=newcomers), places)
 
 
-def trial_of(night: Night, prepared: Prepared, trained: Trained, blended: Blended, judging: JudgingConfig, ks: tuple[int, ...]) -> Trial:
+def trial_of(
+    night: Night,
+    prepared: Prepared,
+    trained: Trained,
+    blended: Blended,
+    judging: JudgingConfig,
+    ks: tuple[int, ...],
+    policies: PoliciesConfig,
+) -> Trial:
     """Bring together who is judged, and by what.
 
     Raises NightHeldError where there is nobody to judge by, or where the fit slice holds anything of the holdout.
@@ -127,17 +143,10 @@ def trial_of(night: Night, prepared: Prepared, trained: Trained, blended: Blende
     scorers, blends = load_models(night.workspace.root, trained.models), _blends(blended)
     judge = Judge(audience, scorers, {BLEND: blends.pop(BLEND)}, max(ks), judging.users_at_once, room=night.room)
     unserved = replace(judge, blends=blends, singly=False)
-    return Trial(night, known, users, half, targets, judge, unserved, *served_before(night, known, users, by_days=by_days), ks)
+    return Trial(night, known, users, half, targets, judge, unserved, *served_before(night, known, users, by_days=by_days), ks, policies)
 
 
 def _blends(blended: Blended) -> dict[str, tuple[Blend, ...]]:
     """Read the cross-fitted blends, the published kind under one name."""
     named = {BLEND if method == blended.method else method: halves for method, halves in blended.halves.items()}
     return {name: tuple(Blend.from_json(text) for text in halves) for name, halves in named.items()}
-
-
-def _same_policies(night: Night) -> bool:
-    """Tell whether what was served kept tonight's policies too."""
-    served = night.champion_manifest() or {}
-    then, now = (origin.get("settings", {}).get("policies", {}) for origin in (served, night.origin))
-    return bool(then == now)

@@ -73,7 +73,7 @@ class Limits:
         codes = np.full(len(seen.indices), SEEN, np.int8)
         return cls(sp.csr_matrix((codes, seen.indices, seen.indptr), shape=seen.shape))
 
-    def of(self, rows: NDArray[np.intp]) -> Limits:
+    def of(self, rows: slice | NDArray[np.intp]) -> Limits:
         """Return what limits some users of the block."""
         return Limits(
             self.barred[rows],

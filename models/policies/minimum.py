@@ -24,6 +24,10 @@ class MinimumConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstr
     """Smallest chance that the user likes the item within the time that is held out, as measured tonight on users who liked something
     then; 0 shows whatever ranks best."""
 
+    def scores(self, calibration: Calibration | None) -> NDArray[np.float32] | None:
+        """Return the smallest score to show in each segment, (segments,); None where nothing is asked for or nothing was measured."""
+        return calibration.threshold(self.chance) if calibration and self.chance else None
+
 
 class Curve(BaseModel, frozen=True, extra="forbid"):
     """The chance of a like by score: step `i` begins at `scores[i]` and reaches to the next; both rise."""

@@ -51,13 +51,7 @@ class Policies:
 
     def of(self, users: slice | NDArray[np.intp]) -> Limits:
         """Return what holds for a block of users, by number."""
-        return Limits(
-            self.barred[users],
-            self.closed if self.closed.any() else None,
-            self.ineligible,
-            None if self.kind is None else self.kind[users],
-            None if self.boosts is None else replace(self.boosts, users=self.boosts.users[users]),
-        )
+        return Limits(self.barred, self.closed if self.closed.any() else None, self.ineligible, self.kind, self.boosts).of(users)
 
 
 def by_smallest_code(causes: Sequence[tuple[sp.csr_matrix, int]]) -> sp.csr_matrix:

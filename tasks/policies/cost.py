@@ -11,22 +11,20 @@ from numpy.typing import NDArray
 
 from models.block_scores import Heard, Panel
 from models.bootstrap import mean_interval
-from models.chosen import Ranker, listed_in
+from models.chosen import listed_in
 from models.fused_blend import FusedBlend
 from models.metrics import ranking_metrics
 from models.policies.choosing import Chooser
 from models.policies.limits import REASONS
 from models.policies.minimum import Calibration
 from models.policies.policies import Policies
-from models.voiced_blend import VoicedBlend
-from models.voices import AS_THEY_ARE
 from tasks.judging import heard_blocks, lots_of_halves
 from tasks.measured import Ruler
 from tasks.night import Night
 from tasks.policies.build import build_policies, vectors_of
 from tasks.policies.config import PoliciesConfig
 from tasks.prepare.training_set import TrainingSet
-from tasks.rankings import BLEND, Judge
+from tasks.rankings import BLEND, Judge, of_halves
 from tasks.tables import EVERYBODY
 
 WITH_ALL = "with policies"
@@ -62,9 +60,7 @@ class PoliciesJudged:
         return ranked_with(self.judge, users, half, {name: self._built(one, seen).only(users) for name, one in sets.items()})
 
     def _built(self, config: PoliciesConfig, seen: sp.csr_matrix) -> Policies:
-        chance = config.minimum.chance
-        least = self.calibration.threshold(chance) if self.calibration and chance else None
-        vectors = vectors_of(self.judge.scorers, config)
+        least, vectors = config.minimum.scores(self.calibration), vectors_of(self.judge.scorers, config)
         return build_policies(self.night, self.known, config, seen=seen, minimum=least, vectors=vectors)
 
 
@@ -76,9 +72,10 @@ def ranked_with(
     Returns the lists of each set, (users, k), -1 behind the last item of a list.
     """
     panel = Panel.of(judge.scorers)
-    choosers = {
-        name: [Chooser(_ranker(judge, panel, place, one), one.lists, judge.k) for place in (0, -1)] for name, one in policies.items()
-    }
+    blends, recommendable, choosers = judge.blends[BLEND], judge.audience.recommendable, {}
+    for name, one in policies.items():
+        fused = FusedBlend(panel, blends[0], recommendable, boosts=one.boosts)
+        choosers[name] = [Chooser(ranker, one.lists, judge.k) for ranker in of_halves(fused, blends, recommendable)]
     order, lots = lots_of_halves(users, half, judge.at_once)
     half_of = np.zeros(judge.audience.data.interactions.n_users, np.int8)
     half_of[users] = half
@@ -90,13 +87,6 @@ def ranked_with(
     found = zip(*heard_blocks(judge.audience, panel, lots, chosen, room=judge.room), strict=True)
     back = np.argsort(order)
     return {name: np.concatenate(parts)[back] for name, parts in zip(policies, found, strict=True)}
-
-
-def _ranker(judge: Judge, panel: Panel, half: int, policies: Policies) -> Ranker:
-    blend, recommendable = judge.blends[BLEND][half], judge.audience.recommendable
-    if blend.voice != AS_THEY_ARE:
-        return VoicedBlend(panel, blend, recommendable)
-    return FusedBlend(panel, blend, recommendable, boosts=policies.boosts)
 
 
 def cost_rows(lists: Mapping[str, NDArray[np.int32]], targets: sp.csr_matrix, ks: Sequence[int], ruler: Ruler) -> list[dict[str, object]]:

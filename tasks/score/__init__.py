@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from models.blend import Blend
 from models.compute import limited_threads
 from models.knowledge.popularity import PopularityConfig
 from models.left_out import scored_items
 from models.policies.limits import Reason
 from models.policies.minimum import Calibration
-from models.scorer import Scorer, TrainingData
+from models.scorer import TrainingData
 from tasks.experiment.assignment import variant_names, variant_of_users
 from tasks.experiment.config import ExperimentConfig
-from tasks.experiment.variants import MakesLists, VariantRecommender, variants_of
+from tasks.experiment.variants import Variant, VariantRecommender, variants_of
 from tasks.judging import Audience, sample_of
 from tasks.night import Night, Receipt
 from tasks.policies.build import build_policies, vectors_of
@@ -71,15 +72,18 @@ def score(
     scorers, blend = set_to_serve(night, refitted, known)
     with limited_threads(night.compute):
         audience = Audience(data, scored_items(_likes(data), known.recommendable))
-        found, recommender, reasons = _ways_to_recommend(night, known, audience, scorers, blend, config, policies, experiment, calibration)
-        variants = variant_names(variant_of_users(known.users["user_id"], experiment), experiment)
-        served = write_recommendations(night, known, recommender, reasons, variants, config, id_types, refitted.model_version)
+        variants = variants_of(experiment, scorers, blend, policies)
+        found, recommenders, reasons = _ways_to_recommend(night, known, audience, variants, config, calibration)
+        variant = variant_of_users(known.users["user_id"], experiment)
+        recommender = VariantRecommender(recommenders, variant) if experiment else recommenders[0]
+        names = variant_names(variant, experiment)
+        served = write_recommendations(night, known, recommender, reasons, names, config, id_types, refitted.model_version)
         write_similar(night, known, scorers, found.cells, config, id_types)
     write_popular(night, known, data, fading, config, id_types)
     served.best_users.write(night, known, id_types)
     write_coverage(night, known, served, found.searched, config.k)
-    names = ("recommendations", "why_not", "similar_items", "popular_items", "item_audience", "coverage")
-    files = [night.staged_table(name) for name in names]
+    tables = ("recommendations", "why_not", "similar_items", "popular_items", "item_audience", "coverage")
+    files = [night.staged_table(name) for name in tables]
     return Scored(
         files=night.hashed(*files),
         model_version=refitted.model_version,
@@ -96,26 +100,19 @@ def _ways_to_recommend(
     night: Night,
     known: TrainingSet,
     audience: Audience,
-    scorers: list[Scorer],
-    blend: Blend,
+    variants: Sequence[Variant],
     config: ScoreConfig,
-    policies: PoliciesConfig,
-    experiment: ExperimentConfig,
     calibration: Calibration | None,
-) -> tuple[Found, MakesLists, tuple[Reason, ...]]:
-    """Return how items are found, what makes lists, and the reasons for which candidates are left out of them."""
+) -> tuple[Found, list[Recommender], tuple[Reason, ...]]:
+    """Return how items are found, what makes the lists of each variant, and the reasons for which candidates are left out of them."""
     measured_on = sample_of(known, np.arange(known.n_users), config.search_recall_users)
     memory = config.scores_in_memory(night.compute.threads)
-    variants = variants_of(experiment, scorers, blend, policies)
     reasons = tuple(dict.fromkeys(reason for one in variants for reason in one.policies.reasons()))
     seen = barred_as_seen(audience.seen, known.open_again)
     ways, made = [], []
     for one in variants:
-        chance = one.policies.minimum.chance
-        least = calibration.threshold(chance) if calibration and chance else None
-        vectors = vectors_of(one.scorers, one.policies)
+        least, vectors = one.policies.minimum.scores(calibration), vectors_of(one.scorers, one.policies)
         rules = build_policies(night, known, one.policies, seen=seen, tired_of=known.tired_of, minimum=least, vectors=vectors)
         ways.append(found_by(audience, one.scorers, one.blend, rules, measured_on, config, memory, night.seed))
         made.append(Recommender(audience, one.scorers, one.blend, ways[-1].ranker, rules, config, reasons))
-    variant = variant_of_users(known.users["user_id"], experiment)
-    return ways[0], VariantRecommender(made, variant) if experiment else made[0], reasons
+    return ways[0], made, reasons
