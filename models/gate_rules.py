@@ -155,8 +155,12 @@ def usual_spread(nights: NDArray[np.float64]) -> float:
 
     Two levels among the nights, as after a better model, stretch the deviations from their median; odd nights make large steps.
     """
-    around_median = NORMAL_SPREAD * float(np.median(np.abs(nights - np.median(nights))))
-    return min(around_median, _noise(nights))
+    return min(spread_around_median(nights), _noise(nights))
+
+
+def spread_around_median(nights: NDArray[np.float64]) -> float:
+    """Return the standard deviation that the median distance of nights from their median would have in a normal distribution."""
+    return NORMAL_SPREAD * float(np.median(np.abs(nights - np.median(nights))))
 
 
 def _noise(nights: NDArray[np.float64]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.gate_rules import NORMAL_SPREAD, TRAILING_NIGHTS
+from models.gate_rules import TRAILING_NIGHTS, spread_around_median
 
 LEAST_NIGHTS = 5
 """Earlier nights without which nothing is usual."""
@@ -35,6 +35,5 @@ def usual(nights: NDArray[np.float64], width: float, least: float, margin: float
     if len(lately) < LEAST_NIGHTS:
         return None
     median = float(np.median(lately))
-    deviation = NORMAL_SPREAD * float(np.median(np.abs(lately - median)))
-    reach = max(width * deviation, least * abs(median), margin)
+    reach = max(width * spread_around_median(lately), least * abs(median), margin)
     return Usual(median, median - reach, median + reach)
