@@ -58,7 +58,9 @@ class RoughScores:
 
     def tile(self, columns: slice, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Compute the scores of some columns, into `out` where it is given; (block, some columns), -inf where nobody speaks of it."""
-        scores: NDArray[np.float32] = np.matmul(self.users, self.vectors[columns].T, out=out)
+        # Both factors are finite, or there would be no bound of the error; but kernels of BLAS may report what lies beside them in buffers.
+        with np.errstate(invalid="ignore"):
+            scores: NDArray[np.float32] = np.matmul(self.users, self.vectors[columns].T, out=out)
         if self.sums is not None:
             scores += self.sums[:, columns]
         start, stop, step = columns.indices(len(self.vectors))
