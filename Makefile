@@ -8,7 +8,7 @@ SHELL := /bin/sh
 
 BIN := .venv/bin
 RIVALS := .venv/bench/bin/python
-CODE := flows tasks models sql tests $(wildcard benchmarks)
+CODE := flows tasks models sql tests docs $(wildcard benchmarks)
 
 # An interpreter must run, not merely exist: version managers leave stubs that fail when called.
 PYTHON ?=
@@ -34,12 +34,15 @@ UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate
 PRINT_EXTRA := import sys, tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	print(*project["optional-dependencies"][sys.argv[1]], sep="\n")
 
-.PHONY: help python setup demo test test-slow check lint format lock clean \
+.PHONY: help python setup hooks demo docs pictures test test-slow check lint format generated lock clean \
 	bench bench-scoring bench-speed bench-loops bench-second-night bench-growth bench-quick bench-quality
+
+##@ To begin
 
 help: ## list these targets
 	@echo "make TARGET, where TARGET is one of"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 22
+	@sed -n -e 's/^##@ \(.*\)/\
+\1/p' -e 's/^\([a-z-]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 22
 
 python: ## say which interpreter .venv is made with
 	@$(FIND_PYTHON)
@@ -49,6 +52,32 @@ setup: .venv/.project ## build .venv with the exact packages of requirements.loc
 demo: setup ## see three nights of a made-up shop, one of them bad
 	@echo "==> Running the demo"
 	@$(BIN)/nightly demo
+
+##@ While you work
+
+hooks: setup ## look at each commit before it is made, as .pre-commit-config.yaml says
+	@$(BIN)/pre-commit install
+
+format: setup ## put the code into shape: formatting, import order, safe fixes
+	@echo "==> Formatting"
+	@$(BIN)/ruff check --quiet --fix-only $(CODE)
+	@$(BIN)/ruff format --quiet $(CODE)
+
+generated: setup ## write the pages, contract and definitions that are made from the code anew
+	@echo "==> docs/contract.yaml, docs/tables.md, docs/definitions/, docs/reference/, docs/faults.md"
+	@$(BIN)/python -m tasks.data_contract docs/contract.yaml
+	@$(BIN)/python -m tasks.tables_page > docs/tables.md
+	@for engine in tables duckdb spark athena bigquery; do \
+		$(BIN)/python -m tasks.definitions $$engine > docs/definitions/$$engine.sql || exit 1; \
+	done
+	@$(BIN)/python -m flows.command_line_page > docs/reference/command-line.md
+	@$(BIN)/python -m flows.configuration_page > docs/reference/configuration.md
+	@$(BIN)/python -m tests.fault_matrix > docs/faults.md
+
+pictures: setup ## take the pictures of README and docs again (needs chromium); ARGUMENTS=--workspace DIR takes them of nights that are there
+	@echo "==> Taking pictures of pages"
+	@$(BIN)/python -m docs.pictures.make $(ARGUMENTS)
+	@$(BIN)/python -m docs.pictures.make_prefect
 
 test: setup ## run the tests, without the slow ones
 	@echo "==> Running the tests"
@@ -62,7 +91,7 @@ check: ## everything that must hold before a change is merged: lint, bench-quick
 	@$(MAKE) --no-print-directory --jobs=2 lint .venv/bench/.rivals
 	@$(MAKE) --no-print-directory bench-quick test
 
-lint: setup ## format, style, types, import contracts and SQL style; changes nothing
+lint: setup ## format, style, types, import contracts, SQL, containers, YAML and the site; changes nothing
 	@echo "==> Format (ruff format --check)"
 	@$(BIN)/ruff format --quiet --check $(CODE) || { echo "Run 'make format'."; exit 1; }
 	@echo "==> Style (ruff check)"
@@ -73,11 +102,17 @@ lint: setup ## format, style, types, import contracts and SQL style; changes not
 	@$(BIN)/lint-imports --no-logo
 	@echo "==> SQL (sqlfluff lint)"
 	@$(BIN)/sqlfluff lint sql
+	@echo "==> Containers and YAML (hadolint, check-jsonschema, yamllint)"
+	@$(BIN)/hadolint docker/Dockerfile
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker/docker-compose.yml
+	@$(BIN)/yamllint --strict .
+	@$(MAKE) --no-print-directory docs
 
-format: setup ## put the code into shape: formatting, import order, safe fixes
-	@echo "==> Formatting"
-	@$(BIN)/ruff check --quiet --fix-only $(CODE)
-	@$(BIN)/ruff format --quiet $(CODE)
+docs: setup ## build the documentation as a site into site/, without a warning
+	@echo "==> Documentation (mkdocs build)"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+##@ How fast, how good (benchmarks/README.md)
 
 bench: bench-scoring bench-speed bench-loops bench-second-night bench-growth ## how fast, everything: hours; ARGUMENTS=--write fills benchmarks/README.md
 
@@ -109,10 +144,12 @@ bench-quality: setup .venv/bench/.rivals ## judge the published lists beside riv
 	@echo "==> Judging the published lists (benchmarks/README.md says how)"
 	@$(BIN)/python -m benchmarks.quality --rivals-python $(RIVALS) $(if $(DATA),--data "$(DATA)") $(ARGUMENTS)
 
+##@ Now and then
+
 lock: ## write the lock files again from pyproject.toml (needs uv; newer versions with LOCK_FLAGS=--upgrade)
 	@command -v uv >/dev/null 2>&1 || { echo "make lock needs uv, which was not found."; echo "Install it (pip install uv) and try again."; exit 1; }
 	@echo "==> Locking the runtime and the tools"
-	@$(UV_COMPILE) pyproject.toml --extra test --extra check --extra build --output-file requirements.lock
+	@$(UV_COMPILE) pyproject.toml --extra postgres --extra mlflow --extra test --extra check --extra docs --extra build --output-file requirements.lock
 	@for extra in bench gpu; do \
 		echo "==> Locking what $$extra adds"; \
 		uv run --quiet --no-project --python 3.11 python -c '$(PRINT_EXTRA)' $$extra | \
@@ -121,9 +158,11 @@ lock: ## write the lock files again from pyproject.toml (needs uv; newer version
 
 clean: ## remove .venv and everything the tools left behind
 	@echo "==> Removing .venv, caches and build leftovers"
-	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# The lock names everything: with --no-deps pip looks for nothing newer than what it says of a package's extras.
+#
 # The stamps are written last, so an interrupted setup starts over. A new lock builds .venv anew; a new pyproject.toml
 # installs only the project itself again.
 .venv/.packages: requirements.lock
@@ -131,7 +170,7 @@ clean: ## remove .venv and everything the tools left behind
 	echo "==> Creating .venv with $$("$$python" --version)" && \
 	"$$python" -m venv --clear .venv
 	@echo "==> Installing the packages of requirements.lock: about 3 GB on disk, one to five minutes"
-	@$(PIP) install -qq --require-hashes --only-binary :all: -r requirements.lock
+	@$(PIP) install -qq --no-deps --require-hashes --only-binary :all: -r requirements.lock
 	@touch $@
 
 # An environment of their own: rivals must not move a version that nights run with. LightFM is built from source on Python 3.11,

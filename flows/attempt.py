@@ -12,8 +12,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from flows.afterwards import afterwards
 from flows.clock import now
 from flows.identity import differences, identify
+from flows.pulling import pull_if_due
 from flows.settings import Settings
 from tasks.ingest.delivery import delivered_again
 from tasks.intact import faults_of
@@ -27,7 +29,7 @@ from tasks.refusals import NightError, UsageError, WarehouseDamagedError
 from tasks.self_test import require_fit
 from tasks.storage import append_line, canonical_json, remove, write_json
 from tasks.storage_faults import named_faults
-from tasks.workspace import Workspace, read_json
+from tasks.workspace import Workspace, is_whole, read_json
 
 log = logging.getLogger("nightly")
 
@@ -107,13 +109,19 @@ def attempted(
         require_fit(workspace, trusted=settings.keeping.trust_disk)
         finished = recover(workspace, started_at)
         _close_killed_attempt(workspace)
+        not_pulled = pull_if_due(workspace, day, settings, started_at, again=options.replace or not publishes)
         night = identify(workspace, day, settings, f"{compose.__name__} {detail}".strip(), started_at)
         again = command or _again(night)
-        _require_date(workspace, day, started_at, again)
-        early = _nothing_to_do(night, settings, options, again) if publishes else None
+        require_date(workspace, day, started_at, again)
+        early = nothing_to_do(night, settings, options, again) if publishes and not_pulled is None else None
         if early is not None:
+            if early.ending == "unchanged":
+                for path in delivered_again(workspace):
+                    remove(path)
             early = _as_finished(early, finished)
             append_line(workspace.runs, canonical_json(attempt_entry(night, early.ending, early.exit_code, early.reason)))
+            if early.ending == "published":
+                afterwards(night, early, settings)  # the attempt that was killed while publishing had not come to this
             if early.ending == "unchanged":
                 _sweep(night)
                 close(night.staging)  # an attempt killed after it was recorded leaves what it had staged
@@ -124,6 +132,8 @@ def attempted(
         ending = Ending(ending="failed", exit_code=1, run_date=day, run_id=night.run_id, reason="unexpected error; see the log")
         try:
             with named_faults(workspace):
+                if not_pulled is not None:
+                    raise not_pulled
                 _composed(compose, night, settings, options, told)
             ending = _success(night, told, publishes)
         except NightError as refusal:
@@ -136,13 +146,14 @@ def attempted(
             raise
         finally:
             ending = _record(night, told, ending, command)
+            afterwards(night, ending, settings)
         # What could not be recorded is recorded by the next start, from the note that stays.
         if ending.exit_code == 0 and not workspace.open_attempt.is_file():
             close(night.staging)
         return ending
 
 
-def _require_date(workspace: Workspace, day: date, started_at: datetime, again: str) -> None:
+def require_date(workspace: Workspace, day: date, started_at: datetime, again: str) -> None:
     """Raise UsageError for a date that neither the clock nor the data have come to: published, it would hide all nights before it."""
     known = [night["data_through"][:10] for night in workspace.published() if night["data_through"]]
     latest = max([started_at.date(), *map(date.fromisoformat, known)]) + timedelta(days=1)
@@ -169,16 +180,17 @@ def _as_finished(early: Ending, finished: list[Publication]) -> Ending:
     return early
 
 
-def _nothing_to_do(night: Night, settings: Settings, options: Options, again: str) -> Ending | None:
-    """Recognise a night that is published already, or has nothing new; raises UsageError for a date that would change unasked."""
+def nothing_to_do(night: Night, settings: Settings, options: Options, again: str) -> Ending | None:
+    """Recognise a night that is published already, or has nothing new; touches nothing.
+
+    Raises UsageError for a date that would change unasked.
+    """
     known = Ending(ending="unchanged", exit_code=0, run_date=night.run_date, run_id=night.run_id)
     served = next(iter(night.workspace.manifests_of(str(night.run_date))), None)
     is_same = served is not None and served["inputs_id"] == night.inputs_id
     if served is not None and is_same:
         damaged = list(faults_of(night.workspace, served))
         if not damaged:
-            for path in delivered_again(night.workspace):
-                remove(path)
             rows = {name: table["rows"] for name, table in served["tables"].items()}
             reason = "the same inputs, settings and code are published for this date already"
             return known.model_copy(
@@ -211,7 +223,7 @@ def _sweep(night: Night) -> None:
 def _close_killed_attempt(workspace: Workspace) -> None:
     """Record an attempt that never came to its end: nobody else can, and status must tell the truth."""
     entry = read_json(workspace.open_attempt)
-    if entry is not None:
+    if entry is not None and is_whole(entry):
         log.warning("the attempt of %s was killed (memory? a shutdown?); its finished steps are kept", entry["started_at"])
         append_line(workspace.runs, canonical_json(entry))
     remove(workspace.open_attempt)

@@ -13,6 +13,7 @@ from flows.settings import Settings
 from tasks.calendar import built_on_older_input, stretches
 from tasks.inspection import command as command_for
 from tasks.night import Runner, plain
+from tasks.progress import reached
 from tasks.refusals import UsageError
 from tasks.workspace import Workspace
 
@@ -29,8 +30,10 @@ def run_backfill(
     failure ends the backfill. The pointer never moves backwards. In the end the dates are named that were built on older input than is
     known by then.
     """
-    endings = []
-    for day in _days(first, last):
+    endings: list[Ending] = []
+    dates = list(dates_from(first, last))
+    for day in dates:
+        reached("nights", len(endings), len(dates))
         log.info("backfill: %s", day)
         try:
             endings.append(run_night(root, day, settings, options, runner, command))
@@ -45,7 +48,8 @@ def run_backfill(
     return endings
 
 
-def _days(first: date, last: date) -> Iterator[date]:
+def dates_from(first: date, last: date) -> Iterator[date]:
+    """Yield the dates of a range, both ends included; raises UsageError where the first comes after the last."""
     if last < first:
         raise UsageError("--from and --to", "a first date not after the last", f"{first} to {last}", "swap them")
     for offset in range((last - first).days + 1):

@@ -90,7 +90,7 @@ def _list(told: Explanation) -> Iterator[str]:
 def _parts(place: Place, names: list[str]) -> Iterator[str]:
     for name in names:
         part = place.parts[name]
-        yield "- " if part is None else f"{part:.3f}{'*' if name == place.reason else ' '}"
+        yield "- " if part is None else f"{part:z.3f}{'*' if name == place.reason else ' '}"
 
 
 def _because(place: Place) -> str:

@@ -32,9 +32,7 @@ def collect(root: Path, at: datetime, as_json: bool, *, dry_run: bool, with_orph
     """
     workspace = Workspace(root.resolve())
     workspace.require()
-    keeping, fault = load_keeping(workspace.root)
-    if fault:
-        raise UsageError(f"settings of {workspace.root}", "settings that can be read", fault, "correct them; nothing was removed")
+    keeping = _keeping(workspace)
     with nullcontext() if dry_run else locked(workspace, "gc", at), named_faults(workspace):
         gone = [] if dry_run else _recovered(workspace, keeping, at)
         found = _sized(_found(workspace, keeping, at, with_orphans=with_orphans))
@@ -42,6 +40,18 @@ def collect(root: Path, at: datetime, as_json: bool, *, dry_run: bool, with_orph
             _let_go(workspace, found)
     _tell(workspace, gone + found, as_json, dry_run=dry_run)
     return 0
+
+
+def going(workspace: Workspace, at: datetime, *, with_orphans: bool) -> list[Sized]:
+    """Return what a collection would remove now; reads only, and refuses what the collection itself would."""
+    return _sized(_found(workspace, _keeping(workspace), at, with_orphans=with_orphans))
+
+
+def _keeping(workspace: Workspace) -> KeepingConfig:
+    keeping, fault = load_keeping(workspace.root)
+    if fault:
+        raise UsageError(f"settings of {workspace.root}", "settings that can be read", fault, "correct them; nothing was removed")
+    return keeping
 
 
 def _recovered(workspace: Workspace, keeping: KeepingConfig, at: datetime) -> list[Sized]:
@@ -106,4 +116,4 @@ def _tell(workspace: Workspace, found: list[Sized], as_json: bool, *, dry_run: b
     for item, size in found:
         say(f"  {size / 1e6:8,.1f} MB  {item.what} ({item.why})")
     verb = "would be freed" if dry_run else "freed"
-    say(f"{total / 1e6:,.1f} MB {verb}, {len(found)} things; {free / 1e6:,.0f} MB of the disk are free")
+    say(f"{total / 1e6:,.1f} MB {verb}, {len(found)} thing{'' if len(found) == 1 else 's'}; {free / 1e6:,.0f} MB of the disk are free")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from flows.setting_faults import not_toml
 from flows.settings import Settings
+from tasks.near_miss import nearest
 from tasks.policies.config import PoliciesConfig
 from tasks.refusals import UsageError
 
@@ -23,8 +24,8 @@ def read_policies(file: Path) -> PoliciesConfig:
     content = _content(file)
     for name in content:
         if name not in Settings.model_fields:
-            near = get_close_matches(name, Settings.model_fields, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
+            near = nearest(name, Settings.model_fields)
+            hint = f"did you mean {near}? " if near else ""
             raise UsageError(f"{file}: {name}", "[policies], or another section of a nightly.toml", name, f"{hint}correct it in {file}")
     try:
         return PoliciesConfig.model_validate(content.get("policies", {}))
@@ -44,4 +45,4 @@ def _content(file: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UsageError(str(file), "text in UTF-8", str(error), "save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(str(file), "valid TOML", str(error), "correct the line named") from error
+        raise UsageError(str(file), "valid TOML", str(error), not_toml(error)) from error

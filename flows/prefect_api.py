@@ -1,4 +1,4 @@
-"""Whether Prefect's API answers; asked without importing Prefect, which takes seconds."""
+"""What can be known of Prefect without importing it, which takes seconds: whether its API answers, and how our runs are told apart."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 PATIENCE_SECONDS = 2.0
+
+OURS = "nightly-recs"
+"""The tag that all our deployments and runs bear, started from the shell too: automations and the doctor know them by it."""
 
 
 def api_is_alive(url: str) -> bool:

@@ -11,11 +11,13 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
+from prefect.context import TagsContext
 from prefect.exceptions import TerminationSignal
 from prefect.logging.handlers import APILogHandler
 from prefect.states import State
 from prefect.tasks import Task
 
+from flows.prefect_progress import Progress
 from tasks.night import AnyReceipt, Night, Receipt, plain
 from tasks.refusals import StorageError
 
@@ -48,7 +50,9 @@ def as_prefect_task(step: Callable[..., AnyReceipt], night: Night, *inputs: Any)
         retry_condition_fn=_is_worth_a_retry,
     )
     try:
-        receipt: AnyReceipt = recorded(*inputs)
+        # A task with tags asks the API for a slot of each before it begins: a server that dies in the night would take the step with it.
+        with TagsContext(current_tags=set()):
+            receipt: AnyReceipt = recorded(*inputs)
     except TerminationSignal as signal:
         # The attempt records a SystemExit as terminated; `terminated` turns it back into what Prefect acts upon.
         raise SystemExit(143) from signal
@@ -62,13 +66,15 @@ def _is_worth_a_retry(_task: Task[Any, Any], _task_run: TaskRun, state: State[An
 
 @dataclass
 class PrefectRunner:
-    """Carries out steps as Prefect tasks and remembers their receipts for the summary."""
+    """Carries out steps as Prefect tasks, moves the bar that shows how far the run is, and remembers receipts for the summary."""
 
+    progress: Progress
     receipts: dict[str, Receipt] = field(default_factory=dict)
 
     def __call__(self, step: Callable[..., AnyReceipt], night: Night, *inputs: Any) -> AnyReceipt:
         receipt = as_prefect_task(step, night, *inputs)
         self.receipts[step.__name__] = receipt
+        self.progress.done(step.__name__, night)
         return receipt
 
 

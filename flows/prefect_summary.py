@@ -1,114 +1,140 @@
-"""How a night's end is shown in Prefect: one state, one summary, and the tables behind it."""
+"""What one glance at a run should tell, as Markdown: verdict, why and what to do first, then the figures behind them.
+
+Nothing of Prefect's is needed to write it.
+"""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.settings import PREFECT_API_URL
-from prefect.states import Cancelled, Completed, Failed, State
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
 
 from flows.attempt import Ending
-from flows.prefect_api import api_is_alive
+from flows.prefect_endings import counted
+from tasks.check import Checked
+from tasks.course import StepCost
+from tasks.derive import Derived
 from tasks.evaluate import Evaluated
-from tasks.gate import Gated
 from tasks.night import Receipt
-from tasks.refusals import LockHeldError, NightError
+from tasks.rankings import BLEND
+from tasks.score import Scored
+from tasks.stage import Staged
+from tasks.train import POPULARITY
 
-log = logging.getLogger("nightly")
-
-
-def state_of(endings: Sequence[Ending]) -> State[Any]:
-    """Return the state a flow run ends in: that of the worst of its nights, every word of it readable in Prefect's list of runs."""
-    worst = max(endings, key=lambda ending: (ending.ending == "failed", ending.exit_code != 0))
-    message = _sentence(worst) if len(endings) == 1 else f"{_counted(endings)}. {_sentence(worst)}"
-    if worst.exit_code == 0:
-        return Completed(message=message)
-    return Failed(name="KeptLastGood" if worst.ending == "kept_last_good" else "Failed", message=message)
-
-
-def refused_state(refusal: NightError) -> State[Any]:
-    """Return the state of a run that ended before it touched anything.
-
-    A held lock is no failure of the night, another run is at it: the run ends cancelled, as Prefect's own concurrency limit would have it.
-    """
-    if isinstance(refusal, LockHeldError):
-        return Cancelled(name="LockHeld", message=str(refusal))
-    return Failed(message=str(refusal))
+VERDICTS = {
+    "published": "Published",
+    "unchanged": "Nothing to change",
+    "skipped": "Skipped, nothing new",
+    "kept_last_good": "Kept the last good tables",
+    "failed": "Failed",
+}
+SHOWN_DELIVERIES = 20
 
 
-def show(endings: Sequence[Ending], receipts: Mapping[str, Receipt]) -> None:
-    """Show a summary and its tables on the flow run's page; Prefect unable to take them is a warning, never the end of a night."""
-    address = PREFECT_API_URL.value()
-    # Prefect's client would try again for a minute, for each of them.
-    if address and not api_is_alive(address):
-        log.warning("not shown in Prefect: no API answers at %s", address)
-        return
-    try:
-        _create_artifacts(endings, receipts)
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong here must not undo a publication
-        log.warning("not shown in Prefect: %s", error)
-
-
-def _create_artifacts(endings: Sequence[Ending], receipts: Mapping[str, Receipt]) -> None:
-    if len(endings) > 1:
-        create_markdown_artifact(_backfill_summary(endings), key="backfill-summary", description=_counted(endings))
-        return
-    ending = endings[0]
-    create_markdown_artifact(_summary(ending), key="night-summary", description=_sentence(ending))
-    evaluated, gated = receipts.get("evaluate"), receipts.get("gate")
-    if isinstance(evaluated, Evaluated):
-        description = f"NDCG@{evaluated.k} of tonight's blend and of simpler rankings, {ending.run_date}"
-        create_table_artifact(_ladder_rows(evaluated), key="night-ladder", description=description)
-    if isinstance(gated, Gated):
-        create_table_artifact(_gate_rows(gated), key="night-gate", description=f"{gated.verdict}, {ending.run_date}: {gated.reason}")
-
-
-def _sentence(ending: Ending) -> str:
-    said = f"{ending.ending}: {ending.reason}" if ending.reason else ending.ending
-    return f"{said}. Next: {ending.next_step}" if ending.next_step else said
-
-
-def _counted(endings: Sequence[Ending]) -> str:
-    words = [ending.ending for ending in endings]
-    return f"{len(words)} nights: " + ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
-
-
-def _summary(ending: Ending) -> str:
-    facts = {"run": ending.run_id, "models": ending.model_version, "seconds": f"{ending.seconds:.1f}", "report": ending.report}
-    parts = [f"# {ending.ending} · {ending.run_date}", ending.reason]
-    parts += [f"**Next:** `{ending.next_step}`"] if ending.next_step else []
-    parts += [_table(("table", "rows"), [(name, f"{rows:,}") for name, rows in ending.rows.items()])] if ending.rows else []
-    if ending.ndcg:
-        ranked = [(name, f"{value:.4f}") for name, value in ending.ndcg.items() if value is not None]
-        parts.append(_table(("ranking", f"NDCG@{ending.k}"), ranked))
-    parts.append("\n".join(f"- {name}: `{fact}`" for name, fact in facts.items() if fact))
+def night_summary(ending: Ending, receipts: Mapping[str, Receipt], steps: Sequence[StepCost] = ()) -> str:
+    """Write the summary of one night from its ending, the receipts of its steps and what each of these cost."""
+    parts = [f"# {VERDICTS.get(ending.ending, ending.ending)} · {ending.run_date}", as_text(ending.reason)]
+    parts.append(
+        f"**Next:** {_code(ending.next_step)}" if ending.next_step else "**Next:** nothing to do." if ending.exit_code == 0 else ""
+    )
+    sections = {
+        "Quality": _quality(receipts.get("evaluate")),
+        "What changed": _changes(receipts.get("derive"), receipts.get("check")),
+        "What came in": _deliveries(receipts.get("stage")),
+        "What is served": _served(ending, receipts.get("score")),
+        "Seconds": _seconds(ending, steps),
+        "Where to look": "\n".join(_places(ending)),
+    }
+    parts += [f"## {title}\n\n{text}" for title, text in sections.items() if text]
     return "\n\n".join(part for part in parts if part)
 
 
-def _backfill_summary(endings: Sequence[Ending]) -> str:
+def backfill_summary(endings: Sequence[Ending]) -> str:
+    """Write the summary of a range of nights, a line for each."""
     rows = [(str(ending.run_date), ending.ending, f"{ending.seconds:.1f}", ending.reason, ending.next_step) for ending in endings]
-    return f"# {_counted(endings)}\n\n" + _table(("date", "ending", "seconds", "reason", "next"), rows)
+    return f"# {counted(endings)}\n\n" + _table(("date", "ending", "seconds", "reason", "next"), rows)
+
+
+def _quality(evaluated: Receipt | None) -> str:
+    """Put tonight's blend beside popularity, which costs nothing and is what any model has to beat, and then the other rankings."""
+    if not isinstance(evaluated, Evaluated):
+        return ""
+    value = {rung.ranking: rung.ndcg.value for rung in evaluated.ladder}
+    blend, popularity = value.get(BLEND), value.get(POPULARITY)
+    said = f"NDCG@{evaluated.k} of tonight's blend **{_figure(blend)}**, of popularity {_figure(popularity)}"
+    said += f": {blend / popularity:.1f} times as much." if blend and popularity else "."
+    if evaluated.speaker:
+        said += f" The blend loses to {evaluated.speaker}, which is served alone."
+    rows = [
+        (rung.ranking, _figure(rung.ndcg.value), f"{_figure(rung.ndcg.low)} to {_figure(rung.ndcg.high)}", f"{rung.ndcg.n:,}")
+        for rung in sorted(evaluated.ladder, key=lambda rung: (rung.ranking not in (BLEND, POPULARITY), rung.ranking != BLEND))
+    ]
+    missing = "".join(f"\n- {name} is missing tonight: {as_text(why)}" for name, why in evaluated.missing.items())
+    return f"{said}\n\n{_table(('ranking', f'NDCG@{evaluated.k}', 'interval', 'users'), rows)}" + (f"\n{missing}" if missing else "")
+
+
+def _changes(derived: Receipt | None, checked: Receipt | None) -> str:
+    lines = []
+    if isinstance(checked, Checked) and checked.overlap is not None:
+        lines.append(f"- {checked.overlap:.0%} of what was shown before is shown again")
+    if isinstance(derived, Derived):
+        lines += [f"- {cause.replace('_', ' ')}: {rows:,} rows of `changes`" for cause, rows in derived.changes.items() if rows]
+        lines += [f"- **unusual:** {as_text(fact)}" for fact in derived.unusual]
+    return "\n".join(lines)
+
+
+def _deliveries(staged: Receipt | None) -> str:
+    """Tell what became of tonight's files; an empty table would only say that nothing came."""
+    if not isinstance(staged, Staged):
+        return ""
+    new = [volume for volume in staged.volumes if volume.is_new]
+    rejected = sum(volume.rejected for volume in new)
+    said = f"{len(new)} new files, {rejected:,} rows rejected" + (": see the table `rejects`." if rejected else ".")
+    rows = [
+        (f"{volume.source}/{volume.name}", *(f"{n:,}" for n in (volume.accepted, volume.rejected, volume.duplicates, volume.waiting)))
+        for volume in sorted(new, key=lambda volume: -volume.rejected)[:SHOWN_DELIVERIES]
+    ]
+    heading = ("file", "accepted", "rejected", "duplicates", "for a later night")
+    warnings = [f"- {as_text(warning)}" for warning in staged.warnings]
+    return "\n\n".join(part for part in (said, _table(heading, rows) if rows else "", "\n".join(warnings)) if part)
+
+
+def _served(ending: Ending, scored: Receipt | None) -> str:
+    if not ending.rows:
+        return ""
+    table = _table(("table", "rows"), [(name, f"{n:,}") for name, n in ending.rows.items()])
+    if not isinstance(scored, Scored):
+        return table
+    return f"Lists for {scored.users:,} users, up to {scored.k} items each; {scored.short_lists:,} shorter ones.\n\n{table}"
+
+
+def _seconds(ending: Ending, steps: Sequence[StepCost]) -> str:
+    rows = [(cost.step, f"{cost.seconds:.1f}", f"{cost.peak_bytes / 1e9:.1f} GB") for cost in steps]
+    return _table(("step", "seconds", "memory by its end"), [*rows, ("all", f"{ending.seconds:.1f}", "")]) if rows else ""
+
+
+def _places(ending: Ending) -> Iterator[str]:
+    facts = {"run": ending.run_id, "models": ending.model_version, "report": ending.report, "seconds": f"{ending.seconds:.1f}"}
+    yield from (f"- {name}: {_code(fact)}" for name, fact in facts.items() if fact)
+
+
+def as_text(text: str) -> str:
+    """Write what may quote a delivery so that Markdown takes it for text: no HTML, no link, no picture that would be fetched."""
+    return escape(re.sub(r"([\\`*\[\]|])", r"\\\1", text), quote=False)
+
+
+def _code(text: str) -> str:
+    """Write a text as code, whatever backticks it has itself."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence, space = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{space}{text}{space}{fence}"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
 
 
 def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heading, ["---"] * len(heading), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _ladder_rows(evaluated: Evaluated) -> list[dict[str, Any]]:
-    rows = []
-    for rung in evaluated.ladder:
-        row = {"ranking": rung.ranking, f"NDCG@{evaluated.k}": rung.ndcg.value, "low": rung.ndcg.low, "high": rung.ndcg.high}
-        difference = rung.blend_minus.difference.value if rung.blend_minus else None
-        rows.append({**row, f"recall@{evaluated.k}": rung.recall.value, "blend minus it": difference, "users": rung.ndcg.n})
-    return rows
-
-
-def _gate_rows(gated: Gated) -> list[dict[str, Any]]:
-    return [
-        {"rule": check.name, "passed": check.passed, "value": check.value, "limit": check.limit, "why": check.sentence}
-        for check in gated.checks
-    ]
+    """Write a table; a cell may quote a delivery, and must not end its column."""
+    lines = [heading, ["---"] * len(heading), *([as_text(cell) for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
@@ -16,9 +17,13 @@ from typing import Any
 
 from flows.columns import BETWEEN, aligned, widths_of
 from flows.console import say
+from tasks.near_miss import nearest
 from tasks.query import Answer, asked, views
 from tasks.refusals import UsageError, spelled_out
 from tasks.workspace import Workspace
+
+FLAGS = ("--workspace", "--with", "--rows", "--csv", "--json", "--quiet", "--verbose", "--help")
+"""What may stand behind the verb; a statement may begin with a hyphen, as comments do."""
 
 WIDEST = 60
 """Characters of a value that a table for people shows."""
@@ -29,6 +34,7 @@ def show_query(root: Path, statement: str | None, own: Sequence[str], as_json: b
 
     `-` reads the statement from standard input. `own` are files of the asker's, NAME=FILE. People see `most` rows; JSON and CSV hold all.
     """
+    _require_sense(statement, as_json, as_csv)
     workspace = Workspace(root.resolve())
     workspace.require()
     if statement is None:
@@ -45,6 +51,15 @@ def show_query(root: Path, statement: str | None, own: Sequence[str], as_json: b
         else:
             _show_table(answer, most)
     return 0
+
+
+def _require_sense(statement: str | None, as_json: bool, as_csv: bool) -> None:
+    """Raise UsageError where a flag was mistyped, or where two contradict each other."""
+    if as_json and as_csv:
+        raise UsageError("--json and --csv", "one of them", "both", "leave one out")
+    if statement and re.fullmatch(r"--?\w\S*", statement):
+        near = nearest(statement, FLAGS)
+        raise UsageError("nightly query", "a statement, or a known flag", statement, f"did you mean {near}?" if near else "leave it out")
 
 
 def _files(own: Sequence[str]) -> dict[str, Path]:

@@ -14,6 +14,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError, TomlConfigSettingsSource
 
+from flows.report_address import ReportConfig
+from flows.setting_faults import not_toml, unfit_setting, unknown_variable
 from models.blend_training import BlendConfig, BlendMethod
 from models.compute import ComputeConfig
 from models.holdout import HoldoutConfig
@@ -23,6 +25,8 @@ from tasks.experiment import ExperimentConfig
 from tasks.ingest.delivery import SourceConfig
 from tasks.ingest.volume import VolumeConfig
 from tasks.judging import JudgingConfig
+from tasks.load.config import LoadConfig
+from tasks.mirror_config import MlflowConfig
 from tasks.policies.config import PoliciesConfig, named_by
 from tasks.prepare import FeatureConfig, SegmentConfig
 from tasks.prepare.named_values import NamedAttributes
@@ -73,6 +77,9 @@ class Settings(BaseSettings):
     warehouse: WarehouseConfig = WarehouseConfig()
     tune: TuneConfig = TuneConfig()
     keeping: KeepingConfig = KeepingConfig()
+    report: ReportConfig = ReportConfig()
+    load: LoadConfig = LoadConfig()
+    mlflow: MlflowConfig = MlflowConfig()
 
     @field_validator("blend")
     @classmethod
@@ -123,9 +130,12 @@ class Settings(BaseSettings):
         return named_by(self.experiment.policies(self.policies).values())
 
     def deciding(self) -> dict[str, Any]:
-        """Return what decides a night's bytes: not what memory it may use, what a bad file does to the run, how to tune or to keep."""
-        unread = {"on_bad_file", "settle_seconds", "require_sidecar"}
-        whole = {"warehouse": True, "tune": True, "keeping": True}
+        """Return what decides a night's bytes: not what memory it may use, what a bad file does to the run, how to tune, keep or find.
+
+        Nor from which database rows came, and where tables go afterwards: what was taken in is hashed itself.
+        """
+        unread = {"on_bad_file", "settle_seconds", "require_sidecar", "postgres"}
+        whole = {"warehouse": True, "tune": True, "keeping": True, "report": True, "load": True, "mlflow": True}
         return self.model_dump(mode="json", exclude={**whole, "source": unread, "compute": {"memory_gb"}})
 
     def fingerprint(self) -> str:
@@ -152,18 +162,13 @@ def load_settings(root: Path, **flags: Any) -> Settings:
     try:
         return Settings.model_construct(**dict(Here(**flags)))
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(str(file), "valid TOML", str(error), "correct the line named") from error
+        raise UsageError(str(file), "valid TOML", str(error), not_toml(error)) from error
     except UnicodeDecodeError as error:
         raise UsageError(str(file), "text in UTF-8", str(error), "save it as UTF-8") from error
     except SettingsError as error:
         raise UsageError(f"environment variables {PREFIX}*", f"{PREFIX}<SECTION>__<KEY>", str(error), "unset or correct it") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        expected = "a known setting" if first["type"] == "extra_forbidden" else first["msg"]
-        raise UsageError(
-            f"setting {key}", expected, json.dumps(first["input"], default=str), f"correct it in {file}, {PREFIX}* or the flag"
-        ) from error
+        raise unfit_setting(error, Settings, file, flags, os.environ, PREFIX) from error
 
 
 def settings_told(told: Mapping[str, Any]) -> Settings:
@@ -193,7 +198,7 @@ def _refuse_unknown_environment() -> None:
     for name in sorted(os.environ):
         section = name.removeprefix(PREFIX).split("__")[0].lower()
         if name.startswith(PREFIX) and section not in Settings.model_fields:
-            raise UsageError(f"environment variable {name}", f"{PREFIX}<SECTION>__<KEY>", f"no section {section}", "unset or correct it")
+            raise unknown_variable(name, Settings, PREFIX)
 
 
 def default_file(threads: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+import logging
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +11,11 @@ from pathlib import Path
 from flows.console import say
 from tasks.inspection import Damage, Examination, damage, examinations
 from tasks.lock import at_work
+from tasks.progress import reached
 from tasks.refusals import StorageError
 from tasks.workspace import Workspace
+
+log = logging.getLogger("nightly")
 
 PATIENCE_SECONDS = 2.0
 """From then on people are told how far it is."""
@@ -27,7 +30,7 @@ def verify(root: Path, as_json: bool) -> int:
     workspace.require()
     writer = at_work(workspace)
     listed = examinations(workspace)
-    found = _examined(listed)
+    found = examined(listed)
     total = sum(examination.bytes for examination in listed)
     if as_json:
         told = {"examined": len(listed), "bytes": total, "damaged": [asdict(each) for each in found], "at_work": writer}
@@ -41,15 +44,17 @@ def verify(root: Path, as_json: bool) -> int:
     return StorageError.exit_code if found else 0
 
 
-def _examined(listed: list[Examination]) -> list[Damage]:
+def examined(listed: list[Examination]) -> list[Damage]:
+    """Examine everything listed and return what is damaged; from two seconds on, stderr is told how far it is."""
     started, told, read, total = time.monotonic(), 0.0, 0, sum(examination.bytes for examination in listed)
     found = []
     for number, examination in enumerate(listed, start=1):
         result = damage(examination)
         found += [result] if result else []
         read += examination.bytes
+        reached("files", number, len(listed))
         elapsed = time.monotonic() - started
         if elapsed - told > PATIENCE_SECONDS:
             told = elapsed
-            say(f"{number} of {len(listed)}, {read / 1e6:,.0f} of {total / 1e6:,.0f} MB, {len(found)} damaged", to=sys.stderr)
+            log.info("verify: %d of %d, %.0f of %.0f MB, %d damaged", number, len(listed), read / 1e6, total / 1e6, len(found))
     return found

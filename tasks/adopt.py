@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from tasks.storage import link_file
 from tasks.tables import TABLES
 from tasks.tables.writing import write_table
 from tasks.train import FittedModel
+from tasks.workspace import Workspace
 
 
 def adopt(night: Night, _prepared: Prepared, model_version: str) -> Refitted:
@@ -25,14 +27,7 @@ def adopt(night: Night, _prepared: Prepared, model_version: str) -> Refitted:
     Raises UsageError where the set is gone, or was made for other user segments; StorageError where its files are damaged: none of them
     is opened before its hash is compared.
     """
-    source = night.workspace.models / model_version
-    if not (source / "card.json").is_file():
-        versions = ", ".join(sorted(path.name for path in night.workspace.models.glob("*") if path.is_dir())) or "none"
-        raise UsageError(f"models/{model_version}", "a kept set of models", f"only {versions}", "name one of these")
-    fault = set_fault(night.workspace, model_version)
-    if fault is not None:
-        whole = ", ".join(intact_sets(night.workspace)) or "none"
-        raise StorageError(fault.file, fault.expected, fault.found, f"name a set that is whole ({whole}), or restore it from a backup")
+    source = require_set(night.workspace, model_version)
     card = json.loads((source / "card.json").read_text())
     known = training_set(night)
     if tuple(card["segment_bounds"]) != known.segments.bounds:
@@ -56,3 +51,16 @@ def adopt(night: Night, _prepared: Prepared, model_version: str) -> Refitted:
     return Refitted(
         files=night.hashed(*linked), models=models, model_version=model_version, folder=night.workspace.relative(target), adopted=True
     )
+
+
+def require_set(workspace: Workspace, model_version: str) -> Path:
+    """Return the folder of a kept set of models; raises UsageError where it is gone, StorageError where its files are damaged."""
+    source = workspace.models / model_version
+    if not (source / "card.json").is_file():
+        versions = ", ".join(sorted(path.name for path in workspace.models.glob("*") if path.is_dir())) or "none"
+        raise UsageError(f"models/{model_version}", "a kept set of models", f"only {versions}", "name one of these")
+    fault = set_fault(workspace, model_version)
+    if fault is not None:
+        whole = ", ".join(intact_sets(workspace)) or "none"
+        raise StorageError(fault.file, fault.expected, fault.found, f"name a set that is whole ({whole}), or restore it from a backup")
+    return source

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 from tasks.deliveries import accepted, set_aside_on
 from tasks.workspace import Workspace
@@ -20,24 +22,42 @@ ENDINGS: dict[str, Word] = {"kept_last_good": "held", "failed": "failed", "skipp
 DAYS = 28
 
 
-def nights(workspace: Workspace, today: date) -> dict[date, Word]:
-    """Return what became of each of the last 28 dates, today included, oldest first.
+@dataclass(frozen=True)
+class Calendar:
+    """What became of dates: those published, and what the last attempt at each other one came to."""
 
-    A date between the first night and today for which nothing was tried was missed; dates before that, and today, are not yet.
-    """
-    published = {date.fromisoformat(manifest["run_date"]) for manifest in workspace.remembered()}
+    published: frozenset[date]
+    tried: Mapping[date, Word]
+    today: date
+
+    @cached_property
+    def first(self) -> date:
+        """The first night there was; today where there was none."""
+        return min(self.published | self.tried.keys(), default=self.today)
+
+    def became(self, day: date) -> Word:
+        """Say what became of a date; one between the first night and today for which nothing was tried was missed.
+
+        Dates before that, and today, are not yet.
+        """
+        if day in self.published:
+            return "published"
+        return self.tried.get(day, "missed" if self.first < day < self.today else "not yet")
+
+
+def calendar(manifests: Iterable[Mapping[str, Any]], attempts: Iterable[Mapping[str, Any]], today: date) -> Calendar:
+    """Gather what became of every date from the manifests of published nights and the lines of runs.jsonl, whatever those hold."""
     tried: dict[date, Word] = {}
-    for attempt in workspace.attempts():
+    for attempt in attempts:
         with suppress(KeyError, TypeError, ValueError):
             tried[date.fromisoformat(attempt["run_date"])] = ENDINGS[attempt["ending"]]
-    first = min(published | tried.keys(), default=today)
+    return Calendar(frozenset(date.fromisoformat(manifest["run_date"]) for manifest in manifests), tried, today)
 
-    def became(day: date) -> Word:
-        if day in published:
-            return "published"
-        return tried.get(day, "missed" if first < day < today else "not yet")
 
-    return {day: became(day) for day in (today - timedelta(days=back) for back in reversed(range(DAYS)))}
+def nights(workspace: Workspace, today: date) -> dict[date, Word]:
+    """Return what became of each of the last 28 dates, today included, oldest first."""
+    known = calendar(workspace.remembered(), workspace.attempts(), today)
+    return {day: known.became(day) for day in (today - timedelta(days=back) for back in reversed(range(DAYS)))}
 
 
 def built_on_older_input(workspace: Workspace) -> list[date]:

@@ -89,6 +89,12 @@ def at_work(workspace: Workspace) -> str | None:
     return _describe(holder)
 
 
+def is_ours(workspace: Workspace) -> bool:
+    """Tell whether it is this process that holds the lock, by its note."""
+    who = read_json(workspace.root / ".lock.json") or {}
+    return (who.get("pid"), who.get("host")) == (os.getpid(), socket.gethostname())
+
+
 def _describe(holder: Path) -> str:
     try:
         who = json.loads(holder.read_text())

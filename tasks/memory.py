@@ -11,6 +11,8 @@ from models.compute import ComputeConfig
 
 GB = 10**9
 
+UNITS = {"GB": GB, "MB": 10**6, "kB": 10**3, "B": 1}
+
 
 class Offered(NamedTuple):
     """Bytes this process may hold altogether, and who says so."""
@@ -29,6 +31,18 @@ def offered(config: ComputeConfig, system: Path = Path("/")) -> Offered:
         return Offered(int(config.memory_gb * GB), "[compute] memory_gb")
     limits = [Offered(limit, "the control group") for limit in _group_limits(system)]
     return min([*limits, _of_machine(system)])
+
+
+def all_there_is(system: Path = Path("/")) -> Offered:
+    """Return what there is, whoever holds it now: the least of the control group's limits and the machine's memory."""
+    total = _kilobytes(system / "proc" / "meminfo", "MemTotal") or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min([*(Offered(limit, "the control group") for limit in _group_limits(system)), Offered(total, "the machine")])
+
+
+def spelled_bytes(n_bytes: float) -> str:
+    """Write a number of bytes for people, in the largest unit of which there is one."""
+    unit = next((unit for unit, size in UNITS.items() if n_bytes >= size), "B")
+    return f"{n_bytes / UNITS[unit]:,.{1 if unit != 'B' else 0}f} {unit}"
 
 
 def resident_bytes(system: Path = Path("/")) -> int:

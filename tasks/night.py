@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 from models.compute import ComputeConfig
 from tasks.memory import Offered, offered, resident_bytes
+from tasks.progress import PROGRESS, StepEnded, step_told
 from tasks.storage import canonical_json, file_hash, text_hash, write_json
 from tasks.workspace import Workspace
 
@@ -134,14 +135,16 @@ def plain(step: Callable[..., AnyReceipt], night: Night, *inputs: Any) -> AnyRec
     earlier = _earlier_receipt(path, get_type_hints(step)["return"], built_on, night)
     if earlier is not None:
         log.info("%s: done by an earlier attempt", name)
+        PROGRESS.debug(StepEnded(name))
         return earlier
     log.info("%s: started", name)
     started = time.monotonic()
-    receipt = step(night, *inputs)
-    seconds = time.monotonic() - started
+    with step_told(name, night):
+        receipt = step(night, *inputs)
+    seconds, written = time.monotonic() - started, _written(night, receipt)
     entry = {"step": name, "seconds": round(seconds, 3), "peak_bytes": peak_bytes(), "attempt_id": night.attempt_id}
-    write_json(path, {**entry, **_written(night, receipt), "built_on": built_on, "receipt": receipt.model_dump(mode="json")})
-    log.info("%s: done in %.1f s", name, seconds)
+    write_json(path, {**entry, **written, "built_on": built_on, "receipt": receipt.model_dump(mode="json")})
+    log.info("%s: done in %.1f s%s", name, seconds, f", {written['rows']:,} rows" if written["rows"] else "")
     return receipt
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -30,6 +31,8 @@ class Waiting:
     name: str
     bytes: int
     rows: int | None
+    outside: bool = False
+    """Whether it lies elsewhere than in the inbox, where it stays."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Plan:
     @property
     def peak_bytes(self) -> int | None:
         """Return what the largest step takes; None while sizes are unknown, since those to come may be the largest."""
-        return max(step.memory_bytes or 0 for step in self.steps) if self.sizes else None
+        return max((step.memory_bytes or 0 for step in self.steps), default=0) if self.sizes else None
 
     @property
     def verdict(self) -> str:
@@ -79,7 +82,7 @@ class Plan:
         if self.peak_bytes is None:
             return f"not known yet: nobody has counted users and items; the night says so before it trains, with {offers}"
         held = self.last_peak_bytes or 0
-        if held > self.memory.bytes:
+        if max(held, self.peak_bytes) > self.memory.bytes:
             return f"may not fit: about {self.peak_bytes / GB:.1f} GB by the sizes, {held / GB:,.1f} GB held by the last night, of {offers}"
         return f"fits: about {self.peak_bytes / GB:.1f} GB at most, of {offers}"
 
@@ -110,6 +113,13 @@ def plan(workspace: Workspace, run_date: date, at: datetime, source: SourceConfi
     )
 
 
+def only(made: Plan, steps: Collection[str], *, is_refused: bool) -> Plan:
+    """Return the plan of a shorter flow; `is_refused` tells whether it, too, ends before it begins where memory is too small."""
+    kept = tuple(step for step in made.steps if step.step in steps)
+    trains = made.models if "train" in steps else ()
+    return replace(made, steps=kept, models=trains, last_peak_bytes=None, too_large=made.too_large if is_refused else None)
+
+
 def _waiting(workspace: Workspace, source: SourceConfig, run_date: date, at: datetime) -> list[Waiting]:
     found = []
     for delivery in waiting(workspace, source, run_date, at):
@@ -118,7 +128,8 @@ def _waiting(workspace: Workspace, source: SourceConfig, run_date: date, at: dat
             rows = about_rows(path)
         except (OSError, pa.ArrowException):
             rows = None
-        found.append(Waiting(delivery.source, delivery.name, path.stat().st_size, rows))
+        outside = not path.is_relative_to(workspace.inbox(delivery.source))
+        found.append(Waiting(delivery.source, delivery.name, path.stat().st_size, rows, outside))
     return found
 
 

@@ -27,6 +27,7 @@ from tasks.refusals import StorageError
 from tasks.storage import canonical_json, file_hash, link_file, sync_file, sync_tree
 from tasks.tables import CONTRACT_VERSION, TABLES
 from tasks.tables.writing import write_table
+from tasks.workspace import MANIFEST_VERSION, is_whole
 
 log = logging.getLogger("nightly")
 
@@ -65,7 +66,7 @@ def publish(
     staged = {name: night.staged_table(name) for name in TABLES}
     tables = {name: _as_served(night, name, path, checked) for name, path in staged.items()}
     manifest = {
-        "schema_version": 2,
+        "schema_version": MANIFEST_VERSION,
         "contract_version": CONTRACT_VERSION,
         "run_id": night.run_id,
         "inputs_id": night.inputs_id,
@@ -110,9 +111,8 @@ def _as_served(night: Night, name: str, staged: Path, checked: Checked) -> dict[
 def _write_runs(night: Night, attempt: dict[str, Any]) -> None:
     """Write every attempt so far, and this one as the published one it is about to be."""
     names = [column.name for column in TABLES["runs"].columns]
-    rows = [
-        {name: attempt.get(name) for name in names} for attempt in night.workspace.attempts() if attempt["attempt_id"] != night.attempt_id
-    ]
+    earlier = [attempt for attempt in night.workspace.attempts() if is_whole(attempt) and attempt["attempt_id"] != night.attempt_id]
+    rows = [{name: attempt.get(name) for name in names} for attempt in earlier]
     this = {name: attempt.get(name) for name in names}
     for row in (*rows, this):
         row["run_date"] = date.fromisoformat(str(row["run_date"]))

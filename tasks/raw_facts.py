@@ -58,10 +58,16 @@ def events_of(store: Warehouse, night: ServedNight, user: Id) -> list[Event]:
     What only says that an item was shown is no deed of the user.
     An event whose id another user's event bore first was refused that night and is told here: only the user's own rows are read.
     """
+    return events_of_users(store, night, [user])[user]
+
+
+def events_of_users(store: Warehouse, night: ServedNight, users: Sequence[Id]) -> dict[Id, list[Event]]:
+    """Return what each of some users did, as `events_of` tells it of one."""
+    found: dict[Id, list[Event]] = {user: [] for user in users}
     delivered = night.deliveries("interactions")
-    if not delivered:
-        return []
-    asked = {"files": [str(path) for path in delivered.values()], "asked": str(user)}
+    if not delivered or not users:
+        return found
+    asked = {"files": [str(path) for path in delivered.values()], "asked": [str(user) for user in users]}
     store.replace("raw.interactions", store.arrow("explain.delivered_interactions", **asked))
     _tell_deliveries(store, list(delivered))
     source, events = SourceConfig.model_construct(**night.settings.get("source", {})), night.settings.get("events", {})
@@ -80,7 +86,9 @@ def events_of(store: Warehouse, night: ServedNight, user: Id) -> list[Event]:
         known_until=night.known_until,
         build=0,
     )
-    return [Event(**row) for row in store.rows("explain.history", impressions=list(impressions))]
+    for row in store.rows("explain.history", impressions=list(impressions)):
+        found[row.pop("user_id")].append(Event(**row))
+    return found
 
 
 def described(store: Warehouse, night: ServedNight, items: Iterable[Id]) -> dict[Id, Item]:

@@ -72,4 +72,4 @@ def _mend_pointer(workspace: Workspace, moment: str) -> None:
 
 
 def _is_told(entry: dict[str, Any], publication: Publication) -> bool:
-    return entry["attempt_id"] == publication.attempt["attempt_id"] and entry["ending"] == "published"
+    return entry.get("attempt_id") == publication.attempt["attempt_id"] and entry.get("ending") == "published"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,21 +52,22 @@ def make_folders(path: Path) -> None:
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[BinaryIO]:
+def replaced(path: Path, *, without_lock: bool = False) -> Iterator[BinaryIO]:
     """Write a file's new content in the block; readers see the old bytes until its end and the new ones from then on.
 
-    An error in the block leaves the old file as it was.
+    An error in the block leaves the old file as it was. What is also written `without_lock` may have two writers at once: each stages its
+    own file, and the last one's stays.
     """
     make_folders(path.parent)
-    staged = path.with_name(f".{path.name}{PARTIAL}")
+    staged = path.with_name(f".{path.name}{f'.{os.getpid()}' if without_lock else ''}{PARTIAL}")
     with DISK.create(staged) as stream:
         yield stream
     _take_name(staged, path)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, *, without_lock: bool = False) -> None:
     """Replace a file in one step: readers see the old bytes or the new ones, also after a power cut."""
-    with replaced(path) as stream:
+    with replaced(path, without_lock=without_lock) as stream:
         stream.write(content)
 
 

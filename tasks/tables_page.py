@@ -24,24 +24,6 @@ SQL_TYPES = {
 }
 """Kind of a column in `tasks.tables` -> its type in SQL."""
 
-EXAMPLES = {
-    "recommendations": "list_of_one_user",
-    "recommendations_wide": "wide_lists",
-    "why_not": "absent_items",
-    "similar_items": "similar_to_the_favourite",
-    "popular_items": "popular_with_everybody",
-    "item_audience": "audience_of_one_item",
-    "changes": "changes_by_cause",
-    "exposure": "exposed_items",
-    "metrics": "how_good_was_last_night",
-    "weights": "weights_of_models",
-    "coverage": "coverage_of_users",
-    "drift": "drift_alarms",
-    "rejects": "refused_rows",
-    "runs": "last_attempts",
-}
-"""Table -> a query of it under sql/consumers, to be run inside a workspace."""
-
 HEAD = f"""\
 # The published tables
 
@@ -113,7 +95,7 @@ def _section(table: Table) -> Iterator[str]:
     yield f"\n{table.grain[0].upper()}{table.grain[1:]}. Key: {key}.\n"
     yield "| column | type | null | meaning |\n|---|---|---|---|"
     yield from (_row(column) for column in table.columns)
-    yield f"\n```sql\n{sql.read(f'consumers.{EXAMPLES[table.name]}').strip()}\n```"
+    yield f"\n```sql\n{sql.read(f'consumers.{table.example}').strip()}\n```"
 
 
 def _row(column: Column) -> str:

@@ -37,6 +37,7 @@ from models.sizes import Sizes
 from tasks.inherited import inherited
 from tasks.night import Night, Receipt
 from tasks.prepare import Prepared, training_set
+from tasks.progress import reached
 from tasks.refusals import NightHeldError
 
 log = logging.getLogger("nightly")
@@ -195,7 +196,8 @@ def fit_models(
     if any(scorer.name in NETWORKS for scorer in scorers):
         configure_tensorflow(night.compute, night.seed)
     fitted, files, missing = [], [], {}
-    for scorer in scorers:
+    for number, scorer in enumerate(scorers):
+        reached("models", number, len(scorers))
         try:
             if scorer.name in learned:
                 fitted.append(_written(night, learned[scorer.name], folder / scorer.name, 0.0))
@@ -219,7 +221,7 @@ def _fitted(night: Night, scorer: Scorer, data: TrainingData, target: Path, star
     started = time.monotonic()
 
     def told(line: str) -> None:
-        log.info("%s: %s", scorer.name, line)
+        log.info("%s: %s", scorer.name, line.removeprefix(f"{scorer.name}: "))
 
     try:
         with limited_threads(night.compute):

@@ -17,6 +17,9 @@ log = logging.getLogger("nightly")
 Source = Literal["interactions", "items", "users"]
 SOURCES: tuple[Source, ...] = ("interactions", "items", "users")
 
+MANIFEST_VERSION = 2
+"""The `schema_version` of the manifests that this program writes; it reads those before it too."""
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -217,6 +220,11 @@ def read_json(path: Path) -> dict[str, Any] | None:
         log.warning("%s cannot be read: %s", path, error)
         return None
     return content if isinstance(content, dict) else None
+
+
+def is_whole(attempt: dict[str, Any]) -> bool:
+    """Tell whether an entry of runs.jsonl says what an attempt says; a hand, or a disk, may have left another object there."""
+    return all(isinstance(attempt.get(name), str) for name in ("attempt_id", "run_id", "run_date", "started_at"))
 
 
 def _read_manifest(path: Path) -> dict[str, Any] | None:

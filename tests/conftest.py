@@ -43,9 +43,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clear NIGHTLY__ variables: they override nightly.toml, and a developer's shell must not decide a test."""
+    """Clear variables that override nightly.toml or name a workspace: a developer's shell must not decide a test."""
     for name in os.environ.copy():  # noqa: TID251  # tests read the environment only to shield themselves from it
-        if name.startswith("NIGHTLY__"):
+        if name.startswith("NIGHTLY_"):
             monkeypatch.delenv(name)
 
 

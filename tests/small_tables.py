@@ -166,6 +166,7 @@ NULLABLE_TEXT = {"variant", "because_item_id"}
 
 def rows_of(name: str, night: date, id_type: str = "integer") -> list[Row]:
     """Return what a table holds of a night, sorted by its key; what is not told of a row is filled by type."""
+    assert name in MADE or name in SAME or name in SECOND_ONLY, f"a new table needs small rows in {__file__}: {name}"
     told = MADE[name](night) if name in MADE else SAME[name] if name in SAME else SECOND_ONLY[name] if night == SECOND else []
     rows = [_filled(name, row, id_type) for row in told]
     return sorted(rows, key=lambda row: tuple(row[part] for part in TABLES[name].key))

@@ -23,7 +23,7 @@ def loaded_after(code: str) -> set[str]:
 
 def test_help_loads_nothing_heavy():
     """`nightly --help` must answer at once: not even pandas, DuckDB, SciPy or pydantic are loaded."""
-    code = "from flows.cli import app\napp('--help', result_action='return_value', exit_on_error=False)"
+    code = "from flows.cli import app\napp.meta('--help', result_action='return_value', exit_on_error=False)"
     assert not loaded_after(code) & {*HEAVY, "pandas", "duckdb", "scipy", "pydantic", "pyarrow"}
 
 

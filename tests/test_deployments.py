@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import json
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,14 +26,16 @@ from prefect.testing.utilities import prefect_test_harness
 from prefect.utilities.importtools import import_object
 
 import flows.deployments as deployments
+import flows.prefect_artifacts as prefect_artifacts
+import flows.prefect_endings as prefect_endings
 import flows.prefect_steps as prefect_steps
-import flows.prefect_summary as prefect_summary
 from flows.attempt import Ending, Options
 from flows.prefect_api import api_is_alive
 from tasks.lock import locked
 from tasks.night import Night, Receipt, plain
 from tasks.refusals import InputRefusedError, LockHeldError, StorageError, UsageError
 from tasks.workspace import Workspace
+from tests.ports import free_port
 
 PROJECT = yaml.safe_load((Path(__file__).parents[1] / "prefect.yaml").read_text())
 DEPLOYMENTS = {entry["name"]: entry for entry in PROJECT["deployments"]}
@@ -72,15 +73,24 @@ def test_deployment_names_a_flow_and_its_parameters(name: str) -> None:
     assert found.name == name
     given = dict(entry["parameters"], workspace="some/folder")
     assert given.keys() <= found.parameters.properties.keys()
-    asked_for = {"republish": {"model_version": "abc"}, "backfill": {"first": "2026-01-05", "last": "2026-01-06"}}
+    asked_for = {
+        "republish": {"model_version": "abc"},
+        "backfill": {"first": "2026-01-05", "last": "2026-01-06"},
+        "rollback": {"to": "2026-01-05"},
+    }
     found.validate_parameters({**given, **asked_for.get(name, {})})
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
 def test_form_describes_every_parameter(name: str) -> None:
-    """Whoever opens the form in Prefect is told what each parameter means."""
+    """Whoever opens the form in Prefect reads a name in words and what each parameter means; what has few values is a drop-down."""
     properties = import_object(DEPLOYMENTS[name]["entrypoint"]).parameters.properties
-    assert all(described.get("description") for described in properties.values())
+    for parameter, described in properties.items():
+        assert described.get("description"), parameter
+        assert described["title"][0].isupper(), parameter
+    if "on_bad_file" in properties:
+        assert properties["on_bad_file"]["enum"] == ["as set", "stop", "set_aside"]
+    assert [described["position"] for described in properties.values()] == list(range(len(properties)))
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
@@ -92,10 +102,11 @@ def test_schedule_is_valid_and_dates_its_nights_in_its_own_zone(name: str) -> No
 
 
 def test_nightly_is_scheduled_and_all_share_one_pool() -> None:
-    """Nights run on their own; everything else waits to be asked for; one worker serves all of it, one run of each at a time."""
+    """Nights run on their own, after whoever is at work; everything else waits to be asked for; one worker serves all of it, unlimited."""
     assert [name for name, entry in DEPLOYMENTS.items() if entry.get("schedules")] == ["nightly"]
     assert {entry["work_pool"]["name"] for entry in DEPLOYMENTS.values()} == {"nightly-pool"}
-    assert all(entry["concurrency_limit"]["limit"] == 1 for entry in DEPLOYMENTS.values())
+    assert DEPLOYMENTS["nightly"]["schedules"][0]["parameters"] == {"wait": True}
+    assert not any("concurrency_limit" in entry for entry in DEPLOYMENTS.values())
 
 
 @pytest.mark.parametrize(("parameters", "said"), [
@@ -141,17 +152,17 @@ def ending(word: str, exit_code: int = 0, reason: str = "because", next_step: st
 ])  # fmt: skip
 def test_ending_is_a_state(endings: list[Ending], kind: str, name: str, said: str) -> None:
     """Prefect's state says what the exit code says, and its message why."""
-    state = prefect_summary.state_of(endings)
+    state = prefect_endings.state_of(endings)
     assert (state.type.value, state.name) == (kind, name)
     assert said in state.message
 
 
 def test_refusal_is_a_state() -> None:
     """A held lock cancels the run under its own name; a date that cannot be run fails it."""
-    held = prefect_summary.refused_state(LockHeldError("shop", "no other run", "one", "wait"))
+    held = prefect_endings.refused_state(LockHeldError("shop", "no other run", "one", "wait"))
     assert (held.type.value, held.name) == ("CANCELLED", "LockHeld")
     assert "Next: wait" in held.message
-    assert prefect_summary.refused_state(UsageError("date", "a", "b", "c")).type.value == "FAILED"
+    assert prefect_endings.refused_state(UsageError("date", "a", "b", "c")).type.value == "FAILED"
 
 
 # --- steps as Prefect tasks -------------------------------------------------------------------------------------------
@@ -274,7 +285,8 @@ def test_bad_delivery_ends_kept_last_good(workspace: Workspace, deliver: Callabl
     run_id = state.state_details.flow_run_id
     assert ask(f"flow_runs/{run_id}")["name"] == f"refresh {MONDAY}"
     assert "ingest: started" in logged(run_id)
-    assert "kept_last_good" in shown(run_id)["night-summary"]
+    assert "# Kept the last good tables" in shown(run_id)["refresh-summary"]
+    assert {"ending:kept_last_good", f"run_date:{MONDAY}"} <= set(ask(f"flow_runs/{run_id}")["tags"])
     assert [task["name"] for task in tasks_of(run_id)] == [f"ingest {MONDAY}"]
 
 
@@ -335,7 +347,7 @@ def test_night_does_not_depend_on_its_summary(monkeypatch: pytest.MonkeyPatch, w
     def broken(*_: Any, **__: Any) -> None:
         raise ConnectionError("nobody there")
 
-    monkeypatch.setattr(prefect_summary, "create_markdown_artifact", broken)
+    monkeypatch.setattr(prefect_artifacts, "create_markdown_artifact", broken)
     monkeypatch.setattr(deployments, "run_night", lambda *_: ending("published"))
     state = deployments.nightly(str(workspace.root), MONDAY, return_state=True)
     assert state.name == "Completed"
@@ -418,9 +430,6 @@ def test_api_that_answers_is_alive(monkeypatch: pytest.MonkeyPatch, status: int,
 @pytest.mark.fault("D8")
 def test_silence_is_no_api() -> None:
     """A port where nobody listens, and what is no web address at all, count as no API."""
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
-    assert not api_is_alive(f"http://127.0.0.1:{port}/api")
+    assert not api_is_alive(f"http://127.0.0.1:{free_port()}/api")
     assert not api_is_alive("file:///etc/hosts")
     assert not api_is_alive("http://")

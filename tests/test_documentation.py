@@ -3,82 +3,37 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import re
-import shlex
-import tomllib
-from collections.abc import Iterator
+import shutil
+import subprocess
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any
 
 import duckdb
 import pytest
 import yaml
-from cyclopts import App, CycloptsError
-from pydantic import BaseModel
+from cyclopts import CycloptsError
 
-from flows.cli import app
-from flows.settings import Settings, default_file, load_settings
-from models.policies.limits import Cause
-from tasks.experiment import ExperimentConfig
-from tasks.policies.config import PoliciesConfig
-from tasks.query import asked
+import flows.cli  # noqa: F401 - it and what it imports have the commands
+from flows.cli_app import app
+from flows.command_line_page import ALSO, EXITS, command_line_page, flags, told
+from flows.command_line_page import commands as verbs
 from tasks.refusals import NightError
 from tasks.tables import TABLES
 from tasks.tables_page import SQL_TYPES, tables_page
 from tasks.validate.deliveries import HINTS
 from tasks.workspace import Workspace
+from tests.documentation.exceptions import NOT_EXECUTED
+from tests.documentation.pages import BLOCKS, COMMANDS, PAGES, ROOT, Block, Command, of_program
 from tests.small_tables import publish
 
-ROOT = Path(__file__).parents[1]
-PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
-README = (ROOT / "README.md").read_text()
+VERBS = dict(verbs(app))
+PREFECT = of_program("prefect")
+EVERYWHERE = {"--help", "--version", "--quiet", "-q", "--verbose", "-v"}
+"""What every command takes."""
 
-
-class Example(NamedTuple):
-    """One fenced block, or one line of it."""
-
-    page: Path
-    line: int
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
-
-
-def fenced(language: str) -> list[Example]:
-    """Return every fenced block of a language, from all pages."""
-    found = []
-    for page in PAGES:
-        text = page.read_text()
-        for block in re.finditer(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-            found.append(Example(page, text.count("\n", 0, block.start()) + 2, block[1]))
-    return found
-
-
-def typed() -> list[Example]:
-    """Return every line that a reader would type into a shell."""
-    return [
-        Example(block.page, block.line + place, line)
-        for block in fenced("sh")
-        for place, line in enumerate(block.text.splitlines())
-        if line.strip()
-    ]
-
-
-def words(line: str) -> list[str]:
-    """Cut a typed line into words, without the variables set before it."""
-    parts = shlex.split(line)
-    while parts and re.fullmatch(r"[A-Z_]+=.*", parts[0]):
-        parts.pop(0)
-    return parts
-
-
-TYPED = typed()
-NIGHTLY = [line for line in TYPED if words(line.text)[0] in ("nightly", ".venv/bin/nightly")]
-PREFECT_RUNS = [line for line in TYPED if words(line.text)[1:3] == ["deployment", "run"]]
-MAKE = [line for line in TYPED if words(line.text)[0] == "make"]
+PREFECT_RUNS = [command for command in PREFECT if command.words[1:3] == ["deployment", "run"]]
 
 
 # --- the tables -------------------------------------------------------------------------------------------------------
@@ -88,21 +43,6 @@ MAKE = [line for line in TYPED if words(line.text)[0] == "make"]
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny workspace with two published dates."""
     return publish(Workspace(tmp_path_factory.mktemp("published"))).root
-
-
-@pytest.mark.parametrize("query", fenced("sql"), ids=str)
-def test_every_query_finds_rows_in_a_published_workspace(query: Example, published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pasted into DuckDB inside a workspace, a query of the documentation runs and has something to show."""
-    monkeypatch.chdir(published)
-    with duckdb.connect() as connection:
-        assert connection.sql(query.text).fetchall()
-
-
-@pytest.mark.parametrize("line", [line for line in NIGHTLY if words(line.text)[1:2] == ["query"]], ids=str)
-def test_every_question_finds_rows_in_a_published_workspace(line: Example, published: Path, tmp_path: Path) -> None:
-    """What is typed behind `nightly query` is answered."""
-    with asked(Workspace(published), words(line.text)[2], {}, tmp_path) as answer:
-        assert list(answer.rows)
 
 
 def test_the_page_of_the_tables_is_up_to_date() -> None:
@@ -127,25 +67,41 @@ def test_every_column_is_documented_with_its_type_and_meaning(table: Any, publis
 # --- the commands -----------------------------------------------------------------------------------------------------
 
 
-def verbs(commands: App, *before: str) -> Iterator[str]:
-    """Yield every command in full, such as `import movielens`."""
-    for name in commands:
-        if not name.startswith("-"):
-            inner = list(verbs(commands[name], *before, name))
-            yield from inner or [" ".join((*before, name))]
+def test_the_page_of_the_command_line_is_up_to_date() -> None:
+    """Else: .venv/bin/python -m flows.command_line_page > docs/reference/command-line.md."""
+    assert (ROOT / "docs" / "reference" / "command-line.md").read_text() == command_line_page()
 
 
-@pytest.mark.parametrize("verb", list(verbs(app)))
-def test_every_verb_is_shown(verb: str) -> None:
-    """The README or the runbooks have an example of every command; the demo is started by make."""
-    shown = README + OPERATIONS
-    assert f"nightly {verb} " in shown or (verb == "demo" and "make demo" in shown)
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_and_flag_has_a_meaning(verb: str) -> None:
+    """Nothing that can be typed is without a sentence, and every command says which exit codes it has beside the usual ones."""
+    meaning, _ = told(VERBS[verb])
+    assert meaning.endswith(".")
+    for flag in flags(VERBS[verb]):
+        assert (flag.parameter.help or "").rstrip().endswith((".", ";")), flag.name
+    assert {verb, verb.partition(" ")[0]} & ALSO.keys(), "flows/command_line_page.py says which exit codes a command has"
 
 
-@pytest.mark.parametrize("line", NIGHTLY, ids=str)
-def test_every_command_parses(line: Example) -> None:
-    """No example names a command or flag that does not exist."""
-    app.parse_args(words(line.text)[1:], exit_on_error=False, print_error=False)
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_is_shown_in_a_page(verb: str) -> None:
+    """Some page has an example of every command; the demo is started by make."""
+    shown = [" ".join(command.words[1:]) for command in of_program("nightly")]
+    assert any(f"{line} ".startswith(f"{verb} ") for line in shown) or (verb == "demo" and of_program("make"))
+
+
+@pytest.mark.parametrize("command", of_program("nightly"), ids=str)
+def test_every_command_parses(command: Command) -> None:
+    """No example names a command or flag that does not exist, whether it is executed or not."""
+    words = [word for word in command.words[1:] if word not in EVERYWHERE]
+    ends = next((place for place, word in enumerate(words) if word in ("|", ">", ">>", "2>", "2>&1", "&&", ";")), len(words))
+    app.parse_args(words[:ends], exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language != "sh" and ".venv/bin/nightly " in block.text], ids=str)
+def test_commands_for_cron_and_services_parse(block: Block) -> None:
+    """What another program shall type, by a crontab or a unit of systemd, is understood too."""
+    for line in re.findall(r"\.venv/bin/nightly ([^\n>&|]*)", block.text):
+        app.parse_args([word for word in line.split() if word not in EVERYWHERE], exit_on_error=False, print_error=False)
 
 
 def test_a_command_with_an_unknown_flag_does_not_parse() -> None:
@@ -154,16 +110,63 @@ def test_a_command_with_an_unknown_flag_does_not_parse() -> None:
         app.parse_args(["run", "--no-such-flag"], exit_on_error=False, print_error=False)
 
 
-@pytest.mark.parametrize("line", MAKE, ids=str)
-def test_every_make_target_exists(line: Example) -> None:
+def spans() -> list[tuple[str, str]]:
+    """Return what the pages call `nightly ...` in the middle of a sentence, each with its page."""
+    found = {page: set(re.findall(r"`(?:\.venv/bin/)?nightly ([a-z][^`\n]*)`", page.read_text())) for page in PAGES}
+    return [(str(page.relative_to(ROOT)), span) for page, inside in found.items() for span in sorted(inside)]
+
+
+@pytest.mark.parametrize(("page", "span"), spans())
+def test_commands_in_sentences_exist(page: str, span: str) -> None:
+    """`nightly gc --orphans` in a sentence names a command, and flags that it takes."""
+    verb = next((verb for verb in sorted(VERBS, key=len, reverse=True) if f"{span} ".startswith(f"{verb} ")), None)
+    assert verb, f"{page}: nightly {span}"
+    known = {name for flag in flags(VERBS[verb]) for name in flag.names}
+    assert set(re.findall(r"(?<=\s)--[a-z-]+", span)) <= known | EVERYWHERE, f"{page}: nightly {span}"
+
+
+@pytest.mark.parametrize("refusal", NightError.__subclasses__(), ids=lambda refusal: refusal.__name__)
+def test_the_runbooks_and_the_reference_know_every_exit_code(refusal: type[NightError]) -> None:
+    """Each way to end without publishing has a runbook."""
+    assert re.search(rf"^## .*\(exit {refusal.exit_code}\)$", OPERATIONS, re.MULTILINE)
+    assert refusal.exit_code in EXITS
+
+
+@pytest.mark.parametrize("command", of_program("make"), ids=str)
+def test_every_make_target_exists(command: Command) -> None:
     """`make X` in the documentation is a target of the Makefile."""
-    assert re.search(rf"^{words(line.text)[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert re.search(rf"^{command.words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("line", PREFECT_RUNS, ids=str)
-def test_every_deployment_takes_its_parameters(line: Example) -> None:
+@pytest.mark.parametrize("command", [command for command in of_program("python") if command.words[1:3] == ["-m", "pytest"]], ids=str)
+def test_every_test_that_a_page_has_people_run_exists(command: Command) -> None:
+    """`python -m pytest tests/...` in the documentation names files and folders that are there."""
+    named = [word for word in command.words[3:] if word.startswith("tests/")]
+    assert named
+    assert [word for word in named if not (ROOT / word).exists()] == []
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_make_help_knows_every_target_of_the_pages() -> None:
+    """Whatever a page tells people to make, `make help` explains."""
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {command.words[1] for command in of_program("make")} <= set(re.findall(r"^ +([a-z-]+)", listed, re.MULTILINE)) | {"help"}
+
+
+@pytest.mark.parametrize("command", PREFECT, ids=str)
+def test_every_command_for_prefect_parses(command: Command) -> None:
+    """What nobody executes here without a server is at least understood by Prefect's own command line."""
+    from prefect.cli import app as _  # noqa: F401 - it registers the commands
+    from prefect.cli._app import _app as prefect
+
+    words = [word for word in command.words[1:] if word not in ("--no-prompt", "--prompt")]
+    prefect.parse_args(words, exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("command", PREFECT_RUNS, ids=str)
+def test_every_deployment_takes_its_parameters(command: Command) -> None:
     """`prefect deployment run` in the documentation names a deployment of prefect.yaml and parameters of its flow."""
-    name, *rest = words(line.text)[3:]
+    name, *rest = command.words[3:]
     flow, _, deployment = name.partition("/")
     deployed = {entry["name"]: entry["entrypoint"] for entry in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
     assert deployed[deployment] == f"flows.deployments.{flow}"
@@ -172,85 +175,15 @@ def test_every_deployment_takes_its_parameters(line: Example) -> None:
         for node in ast.parse((ROOT / "flows" / "deployments.py").read_text()).body
         if isinstance(node, ast.FunctionDef) and node.name == flow
     ]
-    given = {part.partition("=")[0] for part in rest if part != "--param"}
+    given = {part.partition("=")[0] for part in rest if not part.startswith("--")}
     assert given <= {argument.arg for argument in function.args.args}
 
 
-@pytest.mark.parametrize("block", fenced("python"), ids=str)
-def test_every_import_of_an_example_in_python_exists(block: Example) -> None:
-    """Examples in Python are whole programs: they compile, and what they import is there."""
-    for node in ast.walk(ast.parse(block.text)):
-        if isinstance(node, ast.ImportFrom):
-            module = importlib.import_module(str(node.module))
-            assert all(hasattr(module, name.name) for name in node.names)
-
-
-# --- the settings -----------------------------------------------------------------------------------------------------
-
-
-def settings(config: type[BaseModel], *before: str) -> Iterator[tuple[str, str | None]]:
-    """Yield every setting in full with its meaning; a section's is the docstring of its class."""
-    for name, field in config.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        if isinstance(default, BaseModel):
-            yield ".".join((*before, name)), type(default).__doc__
-            yield from settings(type(default), *before, name)
-        else:
-            yield ".".join((*before, name)), field.description
-
-
-@pytest.mark.parametrize(("name", "meaning"), list(settings(Settings)))
-def test_every_setting_has_a_meaning_in_the_default_file(name: str, meaning: str | None) -> None:
-    """nightly.toml says of each setting and section what it does."""
-    assert meaning
-    assert f"# {meaning.splitlines()[0]}" in default_file(threads=2), name
-
-
-@pytest.mark.parametrize("block", fenced("toml"), ids=str)
-def test_every_example_of_settings_is_valid(block: Example, tmp_path: Path) -> None:
-    """An example of nightly.toml loads."""
-    (tmp_path / "nightly.toml").write_text(block.text)
-    load_settings(tmp_path)
-
-
-@pytest.mark.parametrize("line", [line for line in TYPED if "NIGHTLY__" in line.text], ids=str)
-def test_every_setting_by_environment_is_valid(line: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A setting given before a command loads."""
-    for name, value in re.findall(r"(NIGHTLY__\w+)=(\S+)", line.text):
-        monkeypatch.setenv(name, value)
-    load_settings(tmp_path)
-
-
-def named(config: type[BaseModel]) -> Iterator[str]:
-    """Yield the names of all settings below a section, those of its rules too."""
-    for name, field in config.model_fields.items():
-        yield name
-        for part in (field.annotation, *get_args(field.annotation)):
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                yield from named(part)
-
-
-def shown(value: Any) -> Iterator[str]:
-    """Yield the names of all that is set in an example."""
-    for name, part in value.items() if isinstance(value, dict) else ((None, part) for part in value) if isinstance(value, list) else ():
-        yield from [name] if name else []
-        yield from shown(part)
-
-
-@pytest.mark.parametrize(("page", "section"), [("policies", PoliciesConfig), ("experiments", ExperimentConfig)])
-def test_examples_or_sentences_show_every_setting_of_policies_and_experiments(page: str, section: type[BaseModel]) -> None:
-    """No rule can be set that its page does not name."""
-    text = (ROOT / "docs" / f"{page}.md").read_text()
-    in_examples = {name for block in fenced("toml") if block.page.stem == page for name in shown(tomllib.loads(block.text))}
-    in_sentences = set(re.findall(r"`(\w+)`", text))
-    of_policies = set(named(PoliciesConfig)) if section is ExperimentConfig else set()
-    assert set(named(section)) - of_policies - in_examples - in_sentences == set()
-
-
-@pytest.mark.parametrize("cause", [cause for cause in get_args(Cause) if cause != "rank"])
-def test_the_page_of_policies_knows_every_cause(cause: str) -> None:
-    """Whatever keeps a candidate from a list, docs/policies.md names it."""
-    assert f"`{cause}`" in (ROOT / "docs" / "policies.md").read_text()
+@pytest.mark.parametrize("pattern", NOT_EXECUTED)
+def test_every_reason_not_to_execute_is_used(pattern: str) -> None:
+    """An exception that no page needs any more goes."""
+    typed = [command.text.replace(".venv/bin/", "") for command in COMMANDS]
+    assert any(re.match(pattern, text) for text in typed)
 
 
 # --- nothing unsaid ---------------------------------------------------------------------------------------------------
@@ -260,12 +193,6 @@ def test_the_page_of_policies_knows_every_cause(cause: str) -> None:
 def test_the_runbooks_know_every_rule(rule: str) -> None:
     """Whatever rule refuses a row, docs/operations.md says what to do about it."""
     assert f"`{rule}`" in OPERATIONS
-
-
-@pytest.mark.parametrize("refusal", NightError.__subclasses__(), ids=lambda refusal: refusal.__name__)
-def test_the_runbooks_know_every_exit_code(refusal: type[NightError]) -> None:
-    """Each way to end without publishing has a runbook."""
-    assert re.search(rf"^## .*\(exit {refusal.exit_code}\)$", OPERATIONS, re.MULTILINE)
 
 
 # --- the pages --------------------------------------------------------------------------------------------------------

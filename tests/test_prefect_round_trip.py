@@ -1,115 +1,36 @@
-"""A night as Prefect's users run it: a real server, a worker, the deployments of prefect.yaml, one command; all on this machine."""
+"""Nights as Prefect's users run them: a real server, a worker, `nightly deploy`, one command; and what dies in the night, for real."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import pyarrow.parquet as pq
 import pytest
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.prefect_api import api_is_alive
+from flows.clock import now
+from flows.doctor_prefect import prefect_findings
+from flows.prefect_api import OURS
+from flows.prefect_automations import ZOMBIE, ZOMBIE_AFTER_SECONDS, zombie
 from flows.settings import default_file
 from tasks.shop import ALL_PARQUET, Shop, ShopConfig, write_delivery
 from tasks.workspace import Workspace
+from tests.conftest import SMALL_SHOP, WITHOUT_NETWORKS
+from tests.prefect_server import NIGHTLY, PREFECT, TIMEOUT_SECONDS, Server, prefect_server, wait_for, webhook
 
-PROJECT = Path(__file__).parents[1]
-PREFECT = str(Path(sys.executable).with_name("prefect"))
 SHOP = ShopConfig(n_users=120, n_items=60, n_tastes=4, days=20, history_days=20, interactions_per_day=150)
 (FIRST_NIGHT,) = SHOP.delivery_dates
-TIMEOUT_SECONDS = 120
+MONDAY, TUESDAY = SMALL_SHOP.delivery_dates[:2]
+Messages = list[dict[str, str]]
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(600)]
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running server: its address, the environment of those who talk to it, and where its processes log."""
-
-    address: str
-    environment: dict[str, str]
-    logs: Path
-
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Ask the API itself, and again while it is too busy: several processes write to its SQLite file."""
-        data = None if body is None else json.dumps(body).encode()
-        request = Request(f"{self.address}/{path}", data, {"Content-Type": "application/json"})  # noqa: S310 - the address is our own
-
-        def answer() -> list[Any] | None:
-            try:
-                with urlopen(request, timeout=30) as response:  # noqa: S310
-                    return [json.load(response)]
-            except HTTPError as error:
-                if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
-                    raise
-                return None
-
-        return wait_for(path, answer)[0]
-
-    def prefect(self, *arguments: str) -> str:
-        """Run a command of Prefect's to its end in the project's folder and return what it printed."""
-        command = [PREFECT, "--no-prompt", *arguments]
-        done = subprocess.run(command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-
-@contextmanager
-def running(name: str, command: list[str], environment: dict[str, str], logs: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program for as long as the block lasts, and end it and all it started after that, however the block ends."""
-    with (logs / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=logs, env=environment, stdout=log, stderr=log, start_new_session=True)
-        try:
-            yield process
-        finally:
-            groups = _groups_under(process.pid)
-            _signal(groups, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(15)
-            _signal(groups, signal.SIGKILL)
-            process.wait(5)
-
-
-def _groups_under(root: int) -> set[int]:
-    """Return the process groups of a process and its descendants: a worker's flow runs have groups of their own."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,pgid="], capture_output=True, text=True, check=True).stdout
-    rows = [tuple(map(int, line.split())) for line in listed.splitlines()]
-    family, groups = {root}, {root}
-    for pid, parent, group in sorted(rows):
-        if parent in family:
-            family.add(pid)
-            groups.add(group)
-    return groups
-
-
-def _signal(groups: set[int], number: signal.Signals) -> None:
-    for group in groups:
-        with suppress(ProcessLookupError):
-            os.killpg(group, number)
-
-
-def wait_for(what: str, found: Callable[[], Any], seconds: float = TIMEOUT_SECONDS) -> Any:
-    """Ask again and again until there is an answer."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        answer = found()
-        if answer:
-            return answer
-        time.sleep(0.2)
-    raise TimeoutError(f"waited {seconds:.0f} s for {what}")
 
 
 @pytest.fixture(scope="module")
@@ -121,51 +42,93 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return workspace
 
 
+def quick_shop(folder: Path) -> Workspace:
+    """Return a workspace whose nights take seconds, with the deliveries of Monday and Tuesday in its inbox."""
+    workspace = Workspace(folder)
+    workspace.create(WITHOUT_NETWORKS)
+    for day in (MONDAY, TUESDAY):
+        write_delivery(Shop(SMALL_SHOP), day, folder / "inbox")
+    return workspace
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, shop: Workspace) -> Iterator[Server]:
-    """Start a server on a free port of this machine, with the deployments of prefect.yaml and a worker."""
-    home = tmp_path_factory.mktemp("prefect")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}/api"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "NIGHTLY_"))}  # noqa: TID251
-    environment = kept | {
-        "PREFECT_HOME": str(home),
-        "PREFECT_API_URL": address,
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        # No night of the schedule's own may come between, should the test be run at two o'clock.
-        "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-        "NIGHTLY_WORKSPACE": str(shop.root),
-    }
-    start = [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with running("server", start, environment, home):
-        wait_for("the server", lambda: api_is_alive(address))
-        started = Server(address, environment, home)
-        started.prefect("work-pool", "create", "--type", "process", "nightly-pool")
-        started.prefect("deploy", "--all")
-        with running("worker", [PREFECT, "worker", "start", "--pool", "nightly-pool"], environment, home):
-            yield started
+def messages() -> Iterator[tuple[str, Messages]]:
+    """Be the operators' webhook."""
+    with webhook() as mailbox:
+        yield mailbox
 
 
-def asked_for(server: Server, deployment: str) -> str:
-    """Ask for a run of a deployment, for the first night, and return its id."""
-    found = server.ask(f"deployments/name/{deployment}/{deployment}")
-    run = server.ask(f"deployments/{found['id']}/create_flow_run", {"parameters": {"run_date": str(FIRST_NIGHT)}})
-    return str(run["id"])
+@dataclass(frozen=True)
+class Deployed:
+    """What the first and the second `nightly deploy` printed, and the one after Prefect's own `deploy --all`."""
+
+    first: dict[str, str]
+    second: dict[str, str]
+    third: dict[str, str]
 
 
-def state_in_the_end(server: Server, flow_run_id: str) -> dict[str, Any]:
-    """Wait for a run to end and return its last state."""
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, shop: Workspace, messages: tuple[str, Messages]) -> Iterator[tuple[Server, Deployed]]:
+    """Start a server, set it up with `nightly deploy`, as often as people do, and start a worker."""
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as started:
+        started.environment["NIGHTLY_WORKSPACE"] = str(shop.root)
+        with temporary_settings({PREFECT_API_URL: started.address}):
+            told = {"subject": "{{subject}}", "body": "{{body}}"}
+            CustomWebhookNotificationBlock(name="ops", url=messages[0], json_data=told).save("ops")
 
-    def final() -> dict[str, Any] | None:
-        state: dict[str, Any] = server.ask(f"flow_runs/{flow_run_id}")["state"]
-        return state if state["type"] in ("COMPLETED", "FAILED", "CANCELLED", "CRASHED") else None
+        def deploy() -> dict[str, str]:
+            printed = started.run(*NIGHTLY, "deploy", "--workspace", str(shop.root), "--notify", "custom-webhook/ops", "--json")
+            return {change["name"]: change["outcome"] for change in json.loads(printed)["changes"]}
 
-    found: dict[str, Any] = wait_for("a flow run", final)
-    return found
+        first, second = deploy(), deploy()
+        started.run(PREFECT, "--no-prompt", "deploy", "--all")
+        deployed = Deployed(first, second, deploy())
+        started.start_worker()
+        yield started, deployed
+
+
+@pytest.fixture(scope="module")
+def server(running: tuple[Server, Deployed]) -> Server:
+    """Return the one server of all tests, deployed to and with a worker."""
+    return running[0]
+
+
+# --- setting it up ----------------------------------------------------------------------------------------------------
+
+
+def test_deploy_sets_up_everything_once(running: tuple[Server, Deployed]) -> None:
+    """The first time pool, six deployments and five automations are created, the second time nothing is touched."""
+    deployed = running[1]
+    flows = {"nightly", "refresh", "retrain", "republish", "backfill", "rollback"}
+    watched = {f"nightly-recs: {what}" for what in ("failed", "kept the last good tables", "crashed", "late", "zombie")}
+    assert deployed.first.keys() == {"nightly-pool"} | flows | watched
+    assert (set(deployed.first.values()), set(deployed.second.values())) == ({"created"}, {"unchanged"})
+
+
+def test_prefect_yaml_makes_the_same_deployments(running: tuple[Server, Deployed]) -> None:
+    """After Prefect's own `deploy --all` there is nothing left for `nightly deploy` to do."""
+    assert set(running[1].third.values()) == {"unchanged"}
+
+
+def test_serve_leaves_deployments_to_their_pool(server: Server, shop: Workspace) -> None:
+    """Served as well, they would be taken from the workers without a word: the command is refused and names the pool."""
+    command = [*NIGHTLY, "serve", "--workspace", str(shop.root)]
+    refused = subprocess.run(command, env=server.environment, cwd=server.logs, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    assert (refused.returncode, "prefect worker start --pool nightly-pool" in refused.stderr) == (2, True)
+
+
+def test_doctor_understands_a_real_server(server: Server, shop: Workspace, workspace: Workspace) -> None:
+    """Once the worker has asked for work there is nothing to do about Prefect; of another workspace, nothing is deployed."""
+
+    def asked(of: Workspace) -> list[tuple[str, str]]:
+        found = prefect_findings(of, {"PREFECT_API_URL": server.address}, now(), is_at_work=False)
+        return [(each.level, each.sentence) for each in found]
+
+    wait_for("a worker that polls", lambda: {level for level, _ in asked(shop)} == {"ok"})
+    assert asked(workspace) == [("warn", f"nothing is deployed for this workspace, only for {shop.root}")]
+
+
+# --- an evening -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -181,13 +144,12 @@ class Evening:
 @pytest.fixture(scope="module")
 def evening(server: Server, shop: Workspace) -> Evening:
     """Run the first night with one command, and ask for more while it holds the lock."""
-    command = [PREFECT, "deployment", "run", "nightly/nightly", "--param", f"run_date={FIRST_NIGHT}", "--watch"]
-    with running("night", command, server.environment, server.logs) as night:
-        wait_for("the night to begin", lambda: (shop.root / ".lock.json").exists() or night.poll() is not None)
-        second_night, other_flow = asked_for(server, "nightly"), asked_for(server, "refresh")
-        second, other = state_in_the_end(server, second_night), state_in_the_end(server, other_flow)
-        night.wait(TIMEOUT_SECONDS)
-    return Evening(night.returncode, (server.logs / "night.log").read_text(), second, other)
+    night = server.start("night", [PREFECT, "deployment", "run", "nightly/nightly", "--param", f"run_date={FIRST_NIGHT}", "--watch"])
+    wait_for("the night to begin", lambda: (shop.root / ".lock.json").exists() or night.poll() is not None)
+    second_night, other_flow = (server.asked_for(name, run_date=FIRST_NIGHT) for name in ("nightly", "refresh"))
+    second, other = server.state_in_the_end(second_night), server.state_in_the_end(other_flow)
+    night.wait(TIMEOUT_SECONDS)
+    return Evening(night.returncode, server.log("night"), second, other)
 
 
 def test_one_command_publishes_a_night(evening: Evening, shop: Workspace) -> None:
@@ -199,28 +161,137 @@ def test_one_command_publishes_a_night(evening: Evening, shop: Workspace) -> Non
 
 
 def test_nobody_else_gets_in_meanwhile(evening: Evening, shop: Workspace) -> None:
-    """Prefect turns away a second night, the lock another flow; both end at once and leave no trace in the workspace."""
-    assert evening.second_night["type"] == "CANCELLED"
-    assert (evening.other_flow["type"], evening.other_flow["name"]) == ("CANCELLED", "LockHeld")
-    assert "night for" in evening.other_flow["message"]
+    """The lock turns away a second night and another flow; both end at once, say who is at work, and leave no trace in the workspace."""
+    for turned_away in (evening.second_night, evening.other_flow):
+        assert (turned_away["type"], turned_away["name"]) == ("CANCELLED", "LockHeld")
+        assert "night for" in turned_away["message"]
     assert [attempt["ending"] for attempt in shop.attempts()] == ["published"]
 
 
 def test_prefect_shows_what_happened(evening: Evening, server: Server) -> None:
-    """The run bears the night's date, its state says published, and its log and tables are there to read."""
+    """The run bears the night's date and its tags its ending, its state says published, and its log, bar and tables are there to read."""
     runs = server.ask("flow_runs/filter", {"flow_runs": {"state": {"name": {"any_": ["Completed"]}}}})
-    (run,) = [run for run in runs if run["state"]["message"].startswith("published: ")]
+    (run,) = [run for run in runs if run["state"]["message"].startswith("published: ") and f"run_date:{FIRST_NIGHT}" in run["tags"]]
     assert run["name"] == f"nightly {FIRST_NIGHT}"
+    assert {"ending:published", "nightly-recs", "publishes"} <= set(run["tags"])
     log = server.ask("logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
     assert f"recommendations for {FIRST_NIGHT}" in "\n".join(line["message"] for line in log)
-    shown = server.ask("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
-    assert {artifact["key"] for artifact in shown} == {"night-summary", "night-ladder", "night-gate"}
+    shown = server.shown(run["id"])
+    assert shown.keys() == {f"nightly-{what}" for what in ("progress", "summary", "report", "ladder", "gate", "steps")}
+    assert (shown["nightly-progress"]["data"], shown["nightly-progress"]["description"][-14:]) == (100, "14 of 14 steps")
+    assert f"reports/run_date%3D{FIRST_NIGHT}/index.html" in shown["nightly-report"]["data"]
 
 
 def test_same_night_again_touches_nothing(evening: Evening, server: Server, shop: Workspace) -> None:
     """The same night asked for again is found published already."""
     table = shop.table("recommendations", FIRST_NIGHT)
     before = table.stat().st_mtime_ns
-    again = state_in_the_end(server, asked_for(server, "nightly"))
+    again = server.state_in_the_end(server.asked_for("nightly", run_date=FIRST_NIGHT))
     assert (again["name"], again["message"].split(":")[0]) == ("Completed", "unchanged")
     assert table.stat().st_mtime_ns == before
+
+
+def test_kept_last_good_has_a_message_of_its_own(server: Server, messages: tuple[str, Messages], tmp_path: Path) -> None:
+    """A refused delivery reaches the operators as such, with what to do, and not as a failure."""
+    workspace = Workspace(tmp_path / "bad")
+    workspace.create("")
+    (workspace.inbox("interactions") / "cut.csv").write_text("user_id,item_id\nanna,le")
+    ended = server.state_in_the_end(server.asked_for("refresh", workspace=workspace.root, run_date=MONDAY))
+    assert ended["name"] == "KeptLastGood"
+    told = wait_for("a message", lambda: [message for message in messages[1] if message["body"].startswith(ended["message"])])
+    assert [message["subject"] for message in told] == [f"refresh {MONDAY} kept the last good tables"]
+
+
+# --- what dies in the night -------------------------------------------------------------------------------------------
+
+
+def begun(workspace: Workspace) -> bool:
+    """Tell whether a night is in the middle of its steps."""
+    return any(workspace.staging.glob("*/stage.json"))
+
+
+def watch_for_zombies(server: Server, seconds: int) -> None:
+    with temporary_settings({PREFECT_API_URL: server.address}), get_client(sync_client=True) as client:
+        (known,) = client.read_automations_by_name(ZOMBIE)
+        client.update_automation(known.id, zombie(OURS, seconds))
+
+
+@pytest.fixture(scope="module")
+def killed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, dict[str, Any], dict[str, Any]]:
+    """Kill a worker and the night it runs, look for zombies at once instead of after minutes, and ask a new worker for the same night."""
+    workspace = quick_shop(tmp_path_factory.mktemp("killed") / "shop")
+    watch_for_zombies(server, 10)
+    night = server.asked_for("nightly", workspace=workspace.root, run_date=MONDAY)
+    wait_for("the night to be at it", lambda: begun(workspace))
+    server.kill("worker")
+    server.start_worker()
+    crashed = server.state_in_the_end(night)
+    # Runs that are well have no heartbeat within ten seconds either.
+    watch_for_zombies(server, ZOMBIE_AFTER_SECONDS)
+    again = server.state_in_the_end(server.asked_for("nightly", workspace=workspace.root, run_date=MONDAY))
+    return workspace, crashed, again
+
+
+@pytest.mark.fault("D11")
+def test_zombie_is_found_and_told_of(killed: tuple[Workspace, dict[str, Any], dict[str, Any]], messages: tuple[str, Messages]) -> None:
+    """A run whose process and worker were killed is marked as crashed for want of a heartbeat, and the operators hear of it."""
+    crashed = killed[1]
+    assert (crashed["type"], crashed["message"].split(":")[0]) == ("CRASHED", "no heartbeat for 10 seconds")
+    told = wait_for("a message", lambda: [message for message in messages[1] if message["body"].startswith(crashed["message"])])
+    assert told[0]["subject"] == f"nightly {MONDAY} crashed"
+
+
+@pytest.mark.fault("D13")
+def test_killed_worker_is_in_nobodys_way(killed: tuple[Workspace, dict[str, Any], dict[str, Any]]) -> None:
+    """The same night asked of a new worker is published; the dead one left neither a lock nor a place that it would hold."""
+    workspace, _, again = killed
+    assert (again["name"], again["message"].split(":")[0]) == ("Completed", "published")
+    assert [attempt["ending"] for attempt in workspace.attempts()] == ["failed", "published"]
+
+
+@dataclass(frozen=True)
+class Outage:
+    """Two shops, whose Monday ran into a server's death on a worker and in a shell, and how their Tuesdays were recorded."""
+
+    by_worker: Workspace
+    by_shell: Workspace
+    exit_code: int
+    printed: str
+    tuesdays: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def outage(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Outage:
+    """Kill the server while two nights run, start it again when they are published, and run the next nights."""
+    by_worker, by_shell = (quick_shop(tmp_path_factory.mktemp("outage") / name) for name in ("worker", "shell"))
+    command = [*NIGHTLY, "run", "--workspace", str(by_shell.root), "--run-date"]
+    server.asked_for("nightly", workspace=by_worker.root, run_date=MONDAY)
+    shell = server.start("shell", [*command, str(MONDAY)])
+    wait_for("both to be at it", lambda: begun(by_worker) and begun(by_shell))
+    server.kill("server")
+    exit_code = shell.wait(TIMEOUT_SECONDS)
+    wait_for("the worker's night to end", lambda: "not recorded in Prefect" in server.log("worker"))
+    server.start_server()
+    # A worker waits longer and longer for a server that is gone; one that is started now asks at once.
+    server.kill("worker")
+    server.start_worker()
+    tuesday = server.asked_for("nightly", workspace=by_worker.root, run_date=TUESDAY)
+    subprocess.run([*command, str(TUESDAY)], env=server.environment, cwd=server.logs, check=True, capture_output=True)
+    runs = server.ask("flow_runs/filter", {"flow_runs": {"name": {"any_": [f"nightly {TUESDAY}"]}, "deployment_id": {"is_null_": True}}})
+    return Outage(by_worker, by_shell, exit_code, server.log("shell"), [server.state_in_the_end(tuesday), runs[0]["state"]])
+
+
+@pytest.mark.fault("D8")
+def test_night_outlives_its_server(outage: Outage) -> None:
+    """A server killed in the middle of two nights keeps neither from its end: each publishes at once, and says it is not recorded."""
+    for workspace in (outage.by_worker, outage.by_shell):
+        assert workspace.table("recommendations", MONDAY).is_file()
+        assert [attempt["ending"] for attempt in workspace.attempts() if attempt["run_date"] == str(MONDAY)] == ["published"]
+    assert outage.exit_code == 0
+    assert "not recorded in Prefect" in outage.printed
+    assert f"published · {MONDAY}" in outage.printed
+
+
+def test_next_night_is_recorded_again(outage: Outage) -> None:
+    """Once the server is back, the next nights are in its list, from the worker and from the shell."""
+    assert [(state["name"], state["message"].split(":")[0]) for state in outage.tuesdays] == [("Completed", "published")] * 2

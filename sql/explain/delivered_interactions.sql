@@ -1,4 +1,4 @@
--- One row per delivered interaction of one user, whatever is wrong with it, with the columns of raw.interactions.
+-- One row per delivered interaction of some users, whatever is wrong with it, with the columns of raw.interactions.
 select
     parse_filename(filename, true) as delivery,
     row_number,
@@ -11,4 +11,4 @@ select
     event_id,
     attributes
 from read_parquet($files, filename = true)
-where user_id = $asked
+where user_id in (select unnest($asked::varchar[]))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from math import isclose, isfinite
 from typing import Any, Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from models.policies.policies import MOST_CODES
+from tasks.near_miss import nearest
 from tasks.policies.config import PoliciesConfig
 
 FOR_EVERYBODY = frozenset({"unavailable_where", "seen", "fatigue"})
@@ -141,6 +141,6 @@ class ExperimentConfig(BaseModel, frozen=True, extra="forbid", use_attribute_doc
         for variant in self.variants:
             unknown = [model for model in variant.named if model not in trained]
             if unknown:
-                near = get_close_matches(unknown[0], trained, n=1)
-                meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(trained)}"
+                near = nearest(unknown[0], trained)
+                meant = f"did you mean {near}?" if near else f"there are {', '.join(trained)}"
                 raise ValueError(f"variant {variant.name} names {unknown[0]}, which is no model of [train]: {meant}")

@@ -26,6 +26,7 @@ from tasks.deliveries import (
 )
 from tasks.ingest.contract import raw_schema
 from tasks.ingest.delivery import IdType, SourceConfig, delivered_again, files_of, unfinished, waiting
+from tasks.ingest.pulled import covered, note_of
 from tasks.ingest.readers import read_batches
 from tasks.ingest.settled import require_promised, require_unchanged
 from tasks.ingest.volume import VolumeConfig, volume_band
@@ -123,6 +124,7 @@ def keep(night: Night, delivered: Delivered, _validated: Receipt, limits: Wareho
             "rows": delivered.rows[delivery.sha256],
             "sha256": file_hash(target),
         } | ({"repeats": delivery.repeats} if delivery.repeats else {})
+        note |= note_of(target)
         write_json(raw_note(night.workspace, delivery.source, delivery.sha256), note)
         kept.append(delivery.sha256)
     write_json(id_types_file(night.workspace), delivered.id_types)
@@ -157,8 +159,9 @@ def _convert(night: Night, delivery: Delivery, source: SourceConfig) -> None:
     """Write a delivered file as Parquet of text columns; row groups follow the batches, so memory stays bounded."""
     target = _staged_rows(night, delivery)
     target.parent.mkdir(parents=True, exist_ok=True)
-    rows = 0
-    with pq.ParquetWriter(target, raw_schema(delivery.source), compression="zstd", write_page_checksum=True) as writer:
+    rows, told = 0, covered(Path(delivery.path or ""))
+    schema = raw_schema(delivery.source).with_metadata(told.metadata() if told else None)
+    with pq.ParquetWriter(target, schema, compression="zstd", write_page_checksum=True) as writer:
         for batch in _read_ahead(read_batches(delivery, source)):
             writer.write_batch(batch)
             rows += batch.num_rows

@@ -20,6 +20,12 @@ CONTRACT: dict[Source, tuple[str, ...]] = {
 }
 REQUIRED: dict[Source, tuple[str, ...]] = {"interactions": ("user_id", "item_id"), "items": ("item_id",), "users": ("user_id",)}
 
+CUSTOMARY = {
+    "user_id": ("user", "customer", "client", "member", "visitor", "buyer", "account"),
+    "item_id": ("item", "product", "sku", "article", "movie", "film", "track", "book"),
+}
+"""Parts of the names under which ids commonly come, for the example that a refusal gives."""
+
 LONGEST_NAME = 200
 """Characters of a column's name; attributes carry their names in every row."""
 
@@ -59,14 +65,14 @@ def match_columns(where: str, source: Source, header: list[str], config: SourceC
     unknown = [name for name in further if source == "interactions" and name not in ignored]
     likely = _renamed(absent or [name for name in CONTRACT[source] if name not in ours], unknown or further)
     if absent:
-        seems = likely.get(absent[0]) or (unknown or header or ["their_name"])[0]
+        seems = likely.get(absent[0]) or _by_custom(absent[0], unknown or header)
         hint = f'map it in nightly.toml, e.g. [source.columns.{source}] {absent[0]} = "{seems}"'
         missing = f"the column{'s' if len(absent) > 1 else ''} {_list(absent)}"
         raise InputRefusedError(where, missing, f"the columns {_list(header)}{_told(absent, unknown, likely)}", hint)
     # A column that was renamed is one lost and one new: only what is plainly new is taken in.
     if unknown and (config.on_schema_change == "freeze" or (config.on_schema_change == "evolve" and likely)):
         hint = (
-            f"map it with [source.columns.interactions], or ignore it: [source.ignore] interactions = {unknown[:SHOWN]}; "
+            f"map it with [source.columns.interactions], or ignore it: [source.ignore] interactions = {(ignored + unknown)[:SHOWN]}; "
             'or take in whatever comes: [source] on_schema_change = "evolve"'
         )
         raise InputRefusedError(where, f"only the columns {_list(CONTRACT[source])}", f"also {_list(unknown)}{_told([], [], likely)}", hint)
@@ -96,6 +102,12 @@ def _renamed(absent: Sequence[str], further: Sequence[str]) -> dict[str, str]:
     plain = {name.lower().replace("-", "_").strip(): name for name in further}
     found = {name: get_close_matches(name.lower(), plain, n=1, cutoff=0.7) for name in absent}
     return {name: plain[close[0]] for name, close in found.items() if close}
+
+
+def _by_custom(ours: str, theirs: Sequence[str]) -> str:
+    """Return the delivered column whose name is the likeliest for one of ours, the first where none speaks for itself."""
+    named = [name for name in theirs if any(word in name.lower() for word in CUSTOMARY.get(ours, ()))]
+    return (named or theirs or ["their_name"])[0]
 
 
 def _told(absent: list[str], unknown: list[str], likely: dict[str, str]) -> str:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, field_validator
 
 from tasks.deliveries import Delivery, accepted, order_of
 from tasks.ingest.limits import LimitsConfig
+from tasks.ingest.pull_config import PostgresConfig
 from tasks.ingest.settled import SIDECAR, is_delivery, promised_hash, still_written
 from tasks.refusals import InputRefusedError
 from tasks.storage import file_hash, text_hash
@@ -66,6 +67,9 @@ class SourceConfig(BaseModel, frozen=True, extra="forbid", use_attribute_docstri
 
     limits: LimitsConfig = LimitsConfig()
     """How much one file may hold."""
+
+    postgres: PostgresConfig = PostgresConfig()
+    """A database to take deliveries from, beside the inbox."""
 
     max_value: float = Field(1e6, gt=0)
     """Largest rating or quantity believed; larger or negative values are rejected."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tasks.ingest.pulled import covered
 from tasks.refusals import InputRefusedError
 from tasks.storage import file_hash
 
@@ -26,6 +27,8 @@ def still_written(path: Path, settle_seconds: float, require_sidecar: bool, at: 
     """
     if path.suffix.lower() in UNFINISHED:
         return f"its name ends in {path.suffix}"
+    if covered(path) is not None:
+        return None  # ours: it has its name because it is whole
     if require_sidecar and not sidecar(path).is_file():
         return f"{sidecar(path).name} is not there yet"
     try:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from tasks.movielens.layouts import RatingsFile
 from tasks.movielens.published import Published
+from tasks.progress import reached
 
 BLOCK_BYTES = 4 * 1024 * 1024
 """How much of the file is cut at a time; a row group each, so a constant here keeps the bytes the same everywhere."""
@@ -46,6 +47,7 @@ def write_interactions(published: Published, ratings: RatingsFile, path: Path) -
         for batch in _interactions(published, ratings):
             writer.write_batch(batch)
             n_interactions += batch.num_rows
+            reached("ratings", n_interactions)
     if n_interactions == 0:
         raise published.fault(ratings.name, "at least one rating", "none")
     return n_interactions

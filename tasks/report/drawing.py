@@ -1,15 +1,22 @@
-"""Small drawings as numbers: where lines and bars go. The template turns them into inline SVG that follows the page's colours."""
+"""What pages draw: figures in large print, and bars as numbers, which the template turns into inline SVG in the page's colours."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from models.bootstrap import Interval
 
 BAR_WIDTH = 160
-CURVE_WIDTH, CURVE_HEIGHT = 240, 80
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One fact in large print, its name and what stands beside it."""
+
+    name: str
+    value: str
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,22 +43,12 @@ class Bar:
 
 @dataclass(frozen=True)
 class Piece:
-    """One piece of a bar that is divided among several names."""
+    """One piece of a bar that is divided among several names, which have numbers: their colours."""
 
     name: str
+    colour: int
     start: float
     width: float
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One training curve: the line's points, and what it says in words."""
-
-    name: str
-    points: str
-    first: float
-    last: float
-    n: int
 
 
 def bars(values: Sequence[float]) -> list[Bar]:
@@ -77,21 +74,21 @@ def _interval_bar(interval: Interval, scale: Scale) -> Bar | None:
 
 def divided_bar(shares: Mapping[str, float]) -> list[Piece]:
     """Divide one bar among shares that add up to 1."""
-    scale = Scale(0.0, 1.0, BAR_WIDTH)
-    pieces, start = [], 0.0
-    for name, share in shares.items():
-        pieces.append(Piece(name, scale(start), scale(share)))
-        start += share
+    return signed_bar(shares, Scale(0.0, 1.0, BAR_WIDTH))
+
+
+def signed_bar(parts: Mapping[str, float | None], scale: Scale) -> list[Piece]:
+    """Lay what adds to a sum side by side to the right of zero, and what takes from it to the left; nothing is drawn of nothing."""
+    pieces, right, left = [], 0.0, 0.0
+    for colour, (name, part) in enumerate(parts.items()):
+        if part is None or round(abs(part), 9) == 0:
+            continue
+        if part > 0:
+            start, right = right, right + part
+        else:
+            left += part
+            start = left
+        width = round(scale(scale.low + abs(part)), 1)
+        if width:
+            pieces.append(Piece(name, colour, scale(start), width))
     return pieces
-
-
-def curve(name: str, values: Sequence[float]) -> Curve | None:
-    """Draw one value per epoch as a line; what is not finite is left out, and None is the curve of nothing."""
-    finite = [(epoch, value) for epoch, value in enumerate(values) if math.isfinite(value)]
-    if not finite:
-        return None
-    heights = [value for _, value in finite]
-    across = Scale(0.0, max(1, len(values) - 1), CURVE_WIDTH)
-    up = Scale(min(heights), max(heights), CURVE_HEIGHT)
-    points = " ".join(f"{across(epoch)},{round(CURVE_HEIGHT - up(value), 1)}" for epoch, value in finite)
-    return Curve(name, points, heights[0], heights[-1], len(values))

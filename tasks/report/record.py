@@ -1,25 +1,21 @@
-"""What a later reader needs to trust or repeat the night: what identifies it, its steps, its files and the versions it ran with."""
+"""What a later reader needs to trust or repeat the night: its steps, and its files with their hashes."""
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass
-from importlib import metadata
-from typing import TYPE_CHECKING
 
-from tasks.night import Night, StepRecord, step_records
+from tasks.night import StepRecord
 from tasks.report.drawing import Bar, bars
-
-if TYPE_CHECKING:
-    from tasks.report.story import Story
+from tasks.report.telling import Telling
 
 
 @dataclass(frozen=True)
 class TimedStep:
-    """One step with the bar of its seconds."""
+    """One step with the bars of its seconds and of the memory in use by its end; both are of the whole night's scale."""
 
     record: StepRecord
     bar: Bar
+    memory: Bar
 
 
 @dataclass(frozen=True)
@@ -32,41 +28,20 @@ class ServedFile:
     sha256: str
 
 
-def facts(night: Night, story: Story) -> dict[str, str]:
-    """Return what identifies the night and what is served after it, in the order of reading."""
-    current = night.workspace.current()
-    served = f"the tables of {current['run_date']} (run {current['run_id']})" if current else "nothing yet"
-    known = {
-        "Date": str(night.run_date),
-        "Started": f"{night.started_at:%Y-%m-%d %H:%M:%S} UTC",
-        "Newest event seen": story.prepared.data_through if story.prepared else None,
-        "Served now": served,
-        "Night to beat": night.champion,
-        "Models": story.refitted.model_version if story.refitted else None,
-        "Run": night.run_id,
-        "Attempt": night.attempt_id,
-    }
-    return {name: value for name, value in known.items() if value}
+def timed_steps(telling: Telling) -> list[TimedStep]:
+    """Tell of the finished steps in order, with their seconds and peak memory."""
+    records = telling.account.steps
+    seconds, memory = bars([record.seconds for record in records]), bars([record.peak_bytes for record in records])
+    return [TimedStep(*drawn) for drawn in zip(records, seconds, memory, strict=True)]
 
 
-def timed_steps(night: Night) -> list[TimedStep]:
-    """Read the finished steps with their seconds and peak memory, in order."""
-    records = step_records(night)
-    return [TimedStep(record, bar) for record, bar in zip(records, bars([record.seconds for record in records]), strict=True)]
-
-
-def served_files(night: Night, story: Story) -> list[ServedFile]:
+def served_files(telling: Telling) -> list[ServedFile]:
     """List the published files with their hashes; a night that published nothing has none."""
-    manifest = night.workspace.manifest(night.run_id) if story.published else None
+    manifest = telling.manifest if telling.story.published else None
     tables = manifest["tables"].values() if manifest else ()
     return [ServedFile(table["path"], table["rows"], table["bytes"], table["sha256"]) for table in tables]
 
 
-def versions(night: Night) -> dict[str, str]:
-    """Return the versions the manifest names, or those installed where nothing was published."""
-    manifest = night.workspace.manifest(night.run_id)
-    if manifest:
-        return dict(manifest["versions"])
-    from tasks.publish import LIBRARIES
-
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}
+def versions(telling: Telling) -> dict[str, str]:
+    """Return the versions of what the night ran with."""
+    return telling.account.versions

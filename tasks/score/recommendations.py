@@ -20,6 +20,7 @@ from models.sizes import NUMBER
 from tasks.experiment.variants import MakesLists
 from tasks.night import Night
 from tasks.prepare.training_set import TrainingSet
+from tasks.progress import reached
 from tasks.score.audience import BestUsers
 from tasks.score.config import ScoreConfig
 from tasks.score.recommender import RUNGS, Lists
@@ -62,7 +63,7 @@ def write_recommendations(
     blocks = [everybody[start : start + at_once] for start in range(0, known.n_users, at_once)]
     lengths, rungs, shown = [], [], np.zeros(known.n_items, np.bool_)
     best_users, short_by = BestUsers(config.audience, reasons), dict[int, tuple[str, ...]]()
-    told = time.monotonic()
+    told, done = time.monotonic(), 0
     with (
         table_of_parts(night.staged_table("recommendations"), of_lists) as write_lists,
         table_of_parts(night.staged_table("why_not"), of_absent) as write_absent,
@@ -76,9 +77,11 @@ def write_recommendations(
             lengths.append(lists.length)
             rungs.append(lists.rung)
             shown[lists.item] = True
+            done += len(lists.length)
+            reached("users", done, known.n_users)
             if time.monotonic() - told > 2:
-                log.info("score: %d of %d users", sum(map(len, lengths)), known.n_users)
-                told = time.monotonic()
+                log.info("score: %d of %d users", done, known.n_users)
+                told, done = time.monotonic(), 0
     return Served(np.concatenate(lengths), np.concatenate(rungs), shown, best_users, short_by)
 
 

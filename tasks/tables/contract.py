@@ -30,12 +30,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One published table: what one row is, and the key it is sorted by."""
+    """One published table: what one row is, the key it is sorted by, and a query of it under sql/consumers as an example."""
 
     name: str
     grain: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
+    example: str
 
     def schema(self, id_types: Mapping[Any, str], metadata: Mapping[str, str] | None = None) -> pa.Schema:
         """Return the Arrow schema, given whether user and item ids are integers or text."""

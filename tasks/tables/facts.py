@@ -27,6 +27,7 @@ FACTS = (
                 "The rule, where a policy is the cause: raised or lowered where boosts, quotas or diversity changed the score; else empty.",
             ),
         ),
+        example="changes_by_cause",
     ),
     Table(
         "exposure",
@@ -42,6 +43,7 @@ FACTS = (
             Column("share", "float64", "Share of the segment's lists that hold it."),
             Column("mean_rank", "float64", "Its mean place in these lists; null where there are none.", nullable=True),
         ),
+        example="exposed_items",
     ),
     Table(
         "metrics",
@@ -76,6 +78,7 @@ FACTS = (
                 "The night whose lists are judged: tonight, by what was held out, or an earlier one, by what people really did next.",
             ),
         ),
+        example="how_good_was_last_night",
     ),
     Table(
         "weights",
@@ -96,6 +99,7 @@ FACTS = (
             ),
             Column("n_users", "int64", "Holdout users of the segment to whom the weights were fitted."),
         ),
+        example="weights_of_models",
     ),
     Table(
         "coverage",
@@ -117,6 +121,7 @@ FACTS = (
             ),
             Column("reason", "string", "Why a list is short; empty otherwise."),
         ),
+        example="coverage_of_users",
     ),
     Table(
         "drift",
@@ -137,6 +142,7 @@ FACTS = (
             Column("is_unusual", "bool", "Whether tonight lies outside; never where there are too few nights."),
             Column("n_nights", "int64", "Trailing nights it is compared with."),
         ),
+        example="drift_alarms",
     ),
     Table(
         "rejects",
@@ -154,6 +160,7 @@ FACTS = (
             Column("rule", "string", "The first rule the row broke."),
             Column("raw_row", "string", "The row as delivered."),
         ),
+        example="refused_rows",
     ),
     Table(
         "runs",
@@ -174,5 +181,6 @@ FACTS = (
             Column("data_through", "string", "Time of the newest event it saw, UTC.", nullable=True),
             Column("model_version", "string", "What it published.", nullable=True),
         ),
+        example="last_attempts",
     ),
 )

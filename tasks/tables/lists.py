@@ -50,6 +50,7 @@ LISTS = (
             Column("model_version", "string", "The set of models and weights that made the list; a folder under models/."),
             Column("run_id", "string", "The night that made the list; a file under manifests/."),
         ),
+        example="list_of_one_user",
     ),
     Table(
         "recommendations_wide",
@@ -64,6 +65,7 @@ LISTS = (
             Column("model_version", "string", "The set of models and weights that made the list."),
             Column("run_id", "string", "The night that made the list."),
         ),
+        example="wide_lists",
     ),
     Table(
         "why_not",
@@ -86,6 +88,7 @@ LISTS = (
             ),
             Column("rule", "string", "The setting that says so, such as caps.genres; empty for rank."),
         ),
+        example="absent_items",
     ),
     Table(
         "similar_items",
@@ -98,6 +101,7 @@ LISTS = (
             Column("score", "float64", "How strongly the one speaks for the other; comparable within one list only."),
             Column("reason", "string", "The family that compares the two."),
         ),
+        example="similar_to_the_favourite",
     ),
     Table(
         "popular_items",
@@ -119,6 +123,7 @@ LISTS = (
                 "before the newest event at which it was first met or became available, as a negative number.",
             ),
         ),
+        example="popular_with_everybody",
     ),
     Table(
         "item_audience",
@@ -130,5 +135,6 @@ LISTS = (
             Column("user_id", "user_id", "A user who may be shown the item and among whose best 3 K candidates it is."),
             Column("score", "float64", "What the item scored for the user, as in why_not; never rises with the rank."),
         ),
+        example="audience_of_one_item",
     ),
 )

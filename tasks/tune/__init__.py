@@ -14,6 +14,7 @@ from models.holdout import HoldoutConfig
 from tasks.judging import JudgingConfig
 from tasks.night import Night
 from tasks.prepare import Prepared, training_set
+from tasks.progress import reached
 from tasks.refusals import InputRefusedError, UsageError
 from tasks.storage import canonical_json, text_hash
 from tasks.train import TrainConfig, chosen_models
@@ -57,6 +58,7 @@ def tune(
     ends_at = time.monotonic() + 60 * config.minutes
     results = []
     for place, model in enumerate(models):
+        reached("models", place, len(models))
         present = _present(train, config, model)
         spaces = {name: space for name, space in config.of(model).items() if name in present}
         identity = {"data": data, "code": code, "section": section_of(train, model).model_dump(mode="json"), "seed": night.seed}
@@ -91,11 +93,14 @@ def _tuned(
     judging: Judging,
 ) -> Found:
     """Search one model's settings until its time is up, and set the best ones beside the present ones."""
+
+    def goes_on(so_far: int) -> bool:
+        reached("trials", so_far, n_trials)
+        return so_far < n_trials and time.monotonic() < ends_at
+
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        trials = search(
-            file, study, spaces, present, bench.judge, bench.seed, lambda so_far: so_far < n_trials and time.monotonic() < ends_at
-        )
+        trials = search(file, study, spaces, present, bench.judge, bench.seed, goes_on)
     except UnfitError as error:
         hint = "correct it; the search begins where it stands"
         raise UsageError(f"[train.{bench.model}]", "settings that can be learned with", str(error), hint) from error

@@ -60,7 +60,9 @@ def validate(night: Night, delivered: Delivered, staged: Staged, config: Validat
         rejection = most_at_fault(warehouse)
         raised = alarms(warehouse, staged, night.run_date, config)
     outcomes = run_suites(tables, docs, night.run_id, night.started_at)
-    _require_success(outcomes, staged, rejection, night.workspace.relative(docs / "index.html"))
+    # The report moves them beside its page, where whoever reads the refusal finds them.
+    kept = night.workspace.report(night.run_date) / docs.name / "index.html"
+    _require_success(outcomes, staged, rejection, night.workspace.relative(kept))
     require_quiet(raised)
     for alarm in raised:
         log.warning("validate: %s", alarm.sentence)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from flows.attempt import Ending, Options
 from flows.backfill import run_backfill
 from flows.clock import now
 from flows.doctor import show_diagnosis
+from flows.doctor_settings import look
 from flows.gc import collect
 from flows.rollback import roll_back
 from flows.settings import Settings, load_settings, set_in_file
@@ -42,15 +43,11 @@ from tests.faults import tiny_night
 from tests.faults.children import exit_code
 from tests.faults.counts import Count
 from tests.faults.disks import CountingDisk, DyingDisk, FailingDisk
+from tests.faults.noons import noon
 from tests.faults.tiny_night import day
 
 NIGHTS = 4
 Told = Callable[..., tuple[int, dict[str, Any]]]
-
-
-def noon(number: int) -> datetime:
-    """Return the middle of a date of the tiny world: the clock of a test."""
-    return datetime.combine(day(number), time(12))
 
 
 @pytest.fixture(scope="module")
@@ -336,10 +333,11 @@ def test_a_manifest_that_names_a_file_elsewhere_is_damaged(shop: Workspace, told
     assert f"--run-date {day(1)}" in found["damaged"][0]["next_step"]
 
 
-def test_verify_says_how_far_it_is(shop: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_says_how_far_it_is(shop: Workspace, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flows.verify.PATIENCE_SECONDS", 0.0)
-    verify(shop.root, as_json=True)
-    assert " of " in capsys.readouterr().err
+    with caplog.at_level("INFO", logger="nightly"):
+        verify(shop.root, as_json=True)
+    assert " of " in caplog.text
 
 
 def test_what_verify_says_of_a_damaged_table_mends_it(shop: Workspace, told: Told) -> None:
@@ -568,7 +566,7 @@ def test_doctor_finds_a_sound_workspace_sound(shop: Workspace, told: Told) -> No
     at = now()
     code, found = told(show_diagnosis, shop.root, at)
     # Of real time the tiny world knows little: its dates are long past.
-    assert (code, levels(found)) == (0, {"freshness": "warn"})
+    assert (code, levels(found)) == (0, {"freshness": "warn", "nights": "warn"})
 
 
 def _leave_a_table(shop: Workspace) -> None:
@@ -611,9 +609,9 @@ def _die(shop: Workspace) -> None:
     [
         (_leave_a_table, "orphans", "warn", "gc --workspace {root} --orphans"),
         (_leave_half_a_set, "orphans", "warn", "gc --workspace {root} --orphans"),
-        (_lose_rows, "raw", "bad", "deliver the file it names again"),
+        (_lose_rows, "raw", "bad", "restore the rows from a backup"),
         (_lose_a_note, "raw", "warn", "restore their notes"),
-        (_lose_a_table, "tables", "bad", "verify --workspace {root}"),
+        (_lose_a_table, "tables", "bad", f"run --workspace {{root}} --run-date {day(2)}"),
         (_spoil_latest, "pointer", "warn", f"rollback --workspace {{root}} --to {day(3)}"),
         (_forget_a_delivery, "inbox", "warn", "status --workspace {root}"),
         (_die, "attempt", "warn", f"run --workspace {{root}} --run-date {day(4)}"),
@@ -624,7 +622,7 @@ def test_doctor_names_what_is_wrong_and_what_to_type(
 ) -> None:
     harm(shop)
     code, found = told(show_diagnosis, shop.root, now())
-    assert levels(found) == {"freshness": "warn", subject: level}
+    assert levels(found) == {"freshness": "warn", "nights": "warn", subject: level}
     assert code == (6 if level == "bad" else 0)
     finding = next(finding for finding in found["findings"] if finding["subject"] == subject)
     assert typed.format(root=shop.root) in finding["next_step"]
@@ -664,5 +662,7 @@ def test_who_is_at_work_is_told_and_a_dead_one_is_not(shop: Workspace, told: Tol
 
 
 @pytest.fixture(autouse=True)
-def _no_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_prefect_and_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shield the tests from a developer's server, and let the doctor look at settings in this process, which has loaded all it needs."""
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setattr("flows.doctor.ask", look)

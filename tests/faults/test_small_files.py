@@ -360,5 +360,5 @@ def test_a_command_to_type_can_be_typed_wherever_the_workspace_lies(tmp_path: Pa
     with pytest.raises(StorageError) as refused, named_faults(shop):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert refused.value.next_step.startswith(f"nightly gc --workspace {typed},")
-    console.imported(SimpleNamespace(n_interactions=1, n_items=1, n_users=1, layout="100k"), shop.root)
+    console.imported(SimpleNamespace(n_interactions=1, n_items=1, n_users=1, layout="100k"), shop.root, as_json=False)
     assert capsys.readouterr().out.endswith(f"nightly run --workspace {typed}\n")

@@ -35,7 +35,6 @@ from tasks.prepare import Prepared
 from tasks.publish import publish
 from tasks.refit import Refitted
 from tasks.refusals import InputRefusedError, NightError
-from tasks.report import page
 from tasks.storage import canonical_json, file_hash, link_file, remove, sync_file, write_bytes, write_json
 from tasks.tables import TABLES
 from tasks.tables.writing import write_table
@@ -217,7 +216,6 @@ def warm() -> None:
     """Work out once what every night of this process would work out again: it is not what is tested here."""
     identity.code_version = lambda: "the code under test"
     metadata.version = functools.cache(metadata.version)
-    page._environment = functools.cache(page._environment)
 
 
 @functools.cache

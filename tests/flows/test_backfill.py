@@ -67,7 +67,7 @@ def test_a_killed_backfill_goes_on_and_raw_alone_gives_the_same_tables(tmp_path,
     process.send_signal(signal.SIGKILL)
     process.wait()
     done = subprocess.run(backfill(workspace.root), capture_output=True, text=True, check=False)
-    assert [json.loads(line)["ending"] for line in done.stdout.splitlines()] == ["unchanged", "published", "published"], done.stderr
+    assert [night["ending"] for night in json.loads(done.stdout)["nights"]] == ["unchanged", "published", "published"], done.stderr
     other = Workspace(tmp_path / "other")
     other.root.mkdir()
     shutil.copy(workspace.settings_file, other.settings_file)

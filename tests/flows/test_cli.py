@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from datetime import date
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.console import RUNBOOKS, _Legible
+from flows.attempt import Ending
+from flows.console import RUNBOOKS, _Legible, finish_all
 from flows.doctor import PENDING
+from tasks.workspace import Workspace
+from tests.small_tables import publish
 from tests.test_documentation import anchors
 
 
@@ -72,7 +76,7 @@ def test_the_operators_commands_exit_with_their_codes(published_workspace):
     root, first = published_workspace.root, published_workspace.published()[0]["run_date"]
     assert nightly("status", "--workspace", root).returncode == 7
     assert nightly("verify", "--workspace", root).returncode == 0
-    assert nightly("plan", "--workspace", root, "--run-date", first).returncode == 0
+    assert nightly("plan", "--workspace", root, "--run-date", first, "--replace").returncode == 0
     refused = nightly("rollback", "--workspace", root, "--to", "2020-01-01")
     assert (refused.returncode, first in refused.stderr) == (2, True)
     assert "runbook:  docs/operations.md#a-command-or-a-date-is-refused-exit-2" in refused.stderr
@@ -95,6 +99,51 @@ def test_movielens_arrives_in_the_inbox_with_its_settings(workspace, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "2 ratings" in done.stdout
     assert "positive_from = 4.0" in (tmp_path / "films" / "nightly.toml").read_text().splitlines()
+
+
+def test_those_who_begin_are_told_where_things_are_as_json_too(tmp_path):
+    ready = json.loads(nightly("init", tmp_path / "shop", "--json").stdout)
+    assert Path(ready["inbox"]).is_dir()
+    published = tmp_path / "ml-latest-small"
+    published.mkdir()
+    (published / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,10,4.0,964982703\n")
+    (published / "movies.csv").write_text("movieId,title,genres\n10,A Film (1995),Comedy|Drama\n")
+    brought = json.loads(nightly("--json", "import", "movielens", published, "--workspace", ready["workspace"]).stdout)
+    assert brought["rows"] == {"interactions": 1, "items": 1, "users": 0}
+    assert brought["next_step"].startswith("nightly run")
+
+
+def test_several_nights_are_one_object(capsys):
+    endings = [
+        Ending(ending=ending, exit_code=code, run_date=date(2026, 1, 5)) for ending, code in (("published", 0), ("kept_last_good", 4))
+    ]
+    assert finish_all(endings, as_json=True) == 4
+    told = json.loads(capsys.readouterr().out)
+    assert (told["exit_code"], [night["ending"] for night in told["nights"]]) == (4, ["published", "kept_last_good"])
+
+
+@pytest.mark.parametrize("shape", ["--csv", "--json", "--rows=9"])
+def test_a_reader_who_leaves_early_is_no_error(tmp_path, shape, monkeypatch):
+    """`nightly query | head` prints no complaint, whether the reader leaves before the first line or Python still holds the last."""
+    publish(Workspace(tmp_path)).settings_file.touch()
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "flows.cli", "query", "from recommendations", shape, "--workspace", str(tmp_path)]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_how_a_command_ended_is_told_to_those_who_do_not_read_it(tmp_path):
+    """What is served is stale, which is exit 7 although the pipe has no reader: a schedule goes by the code alone."""
+    publish(Workspace(tmp_path)).settings_file.touch()
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "flows.cli", "status", "--workspace", str(tmp_path)]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (7, "")
 
 
 @pytest.mark.fault("B14")

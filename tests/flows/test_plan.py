@@ -7,7 +7,8 @@ from datetime import date, datetime
 
 import pytest
 
-from flows.plan import show_plan
+from flows.attempt import Options
+from flows.plan import preview_night, show_preview
 from flows.settings import load_settings, set_in_file
 from tasks.lock import locked
 from tasks.refusals import InputRefusedError, StorageError
@@ -24,9 +25,9 @@ CSV = "user_id,item_id,occurred_at\n" + "".join(f"{row % 9},{row % 7},2026-01-05
 def planned(capsys):
     """Return what `nightly plan --json` of a workspace says, with its exit code under `exit`."""
 
-    def ask(workspace, run_date: date = THIRD):
+    def ask(workspace, run_date: date = THIRD, **options: bool):
         capsys.readouterr()
-        code = show_plan(workspace.root, run_date, load_settings(workspace.root), AT, as_json=True)
+        code = show_preview(preview_night(workspace.root, run_date, load_settings(workspace.root), AT, Options(**options)), as_json=True)
         return json.loads(capsys.readouterr().out) | {"exit": code}
 
     return ask
@@ -43,7 +44,7 @@ def test_before_a_first_night_only_what_waits_is_known(workspace, deliver, plann
     assert (empty["exit"], empty["waiting"], empty["events"], empty["fits"], empty["sizes"]) == (0, [], 0, None, None)
     deliver("monday.csv", CSV)
     found = planned(workspace)
-    assert found["waiting"] == [{"source": "interactions", "name": "monday.csv", "rows": 500, "bytes": len(CSV)}]
+    assert found["waiting"] == [{"source": "interactions", "name": "monday.csv", "rows": 500, "bytes": len(CSV), "outside": False}]
     assert (found["events"], found["seconds"], found["fits"], found["models"]) == (500, None, None, [])
     assert "nobody has counted users and items" in found["verdict"]
     assert {step["step"] for step in found["steps"]} == {"ingest", "stage", "validate", "keep", "prepare"}
@@ -92,7 +93,8 @@ def test_a_plan_writes_nothing_and_waits_for_nobody(published_workspace, shop, p
 
 def test_it_reads_well_too(published_workspace, capsys):
     """People get a table with a line a step, the seconds in all and the verdict last."""
-    assert show_plan(published_workspace.root, None, load_settings(published_workspace.root), AT, as_json=False) == 0
+    found = preview_night(published_workspace.root, None, load_settings(published_workspace.root), AT)
+    assert show_preview(found, as_json=False) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "plan of the night 2026-02-01"
     assert [line.split()[0] for line in lines if line.startswith(("train ", "score "))] == ["train", "score"]
@@ -123,7 +125,7 @@ def test_a_last_night_that_held_more_than_is_offered_makes_the_verdict_careful(p
 
 
 def test_an_earlier_date_expects_nothing_of_later_nights(published_workspace, planned):
-    assert planned(published_workspace, FIRST)["based_on"] == str(FIRST)
+    assert planned(published_workspace, FIRST, replace=True)["based_on"] == str(FIRST)
 
 
 def test_unreadable_and_contradicting_deliveries_are_named(workspace, deliver, planned):

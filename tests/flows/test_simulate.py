@@ -22,7 +22,7 @@ from flows.nightly import run_night
 from flows.rollback import roll_back
 from flows.settings import load_settings
 from flows.simulate import run_simulation
-from tasks.diagnosis import diagnose
+from tasks.diagnosis import Scene, diagnose
 from tasks.lock import locked
 from tasks.orphans import orphans
 from tasks.refusals import LockHeldError, UsageError
@@ -197,7 +197,7 @@ def test_nothing_changes_but_its_own_folder(declared, policy):
 
 def looked_after(workspace: Workspace) -> tuple[Any, ...]:
     """Return what doctor, gc and status find; the free space of the disk changes under our feet."""
-    findings = [finding for finding in diagnose(workspace, KeepingConfig(), LATER) if finding.subject != "space"]
+    findings = [finding for finding in diagnose(Scene(workspace, KeepingConfig(), LATER)) if finding.subject != "space"]
     return findings, orphans(workspace), forgettable(workspace, KeepingConfig(), LATER), workspace.attempts(), workspace.published()
 
 

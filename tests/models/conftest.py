@@ -8,7 +8,7 @@ import pytest
 
 from models.scorer import Scorer
 from tests import worlds
-from tests.models.scorers import SCORERS
+from tests.models.scorers import IMPERSONAL, SCORERS
 
 Made = Callable[[], Scorer]
 
@@ -40,6 +40,12 @@ def deserted() -> worlds.World:
 @pytest.fixture(scope="session", params=sorted(SCORERS))
 def make(request: pytest.FixtureRequest) -> Made:
     """Return the maker of each scorer in turn; what it makes has learned nothing yet."""
+    return SCORERS[request.param]
+
+
+@pytest.fixture(scope="session", params=sorted(SCORERS.keys() - set(IMPERSONAL)))
+def make_personal(request: pytest.FixtureRequest) -> Made:
+    """Return the maker of each scorer in turn that tells different people different things."""
     return SCORERS[request.param]
 
 

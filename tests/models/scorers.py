@@ -14,6 +14,7 @@ from models.content.content_knn import ContentKnn, ContentKnnConfig
 from models.content.hybrid_bpr import HybridBpr, HybridBprConfig
 from models.content.towers import Towers, TowersConfig
 from models.knowledge.popularity import Popularity, PopularityConfig
+from models.knowledge.trending import Trending, TrendingConfig
 from models.scorer import Scorer
 from models.sequential.attention import Attention, AttentionConfig
 from models.sequential.next_item import NextItem, NextItemConfig
@@ -37,9 +38,13 @@ SCORERS: dict[str, Callable[[], Scorer]] = {
     "attention": lambda: Attention(AttentionConfig(embedding_size=8, hidden=16, recency_decay=1, last=12, training=BRIEF)),
     "transitions": lambda: Transitions(TransitionsConfig(recency_decay=1, fading_days=None)),
     "popularity": lambda: Popularity(PopularityConfig(half_life_days=30.0, pseudo_counts=10.0)),
+    "trending": lambda: Trending(TrendingConfig()),
 }
 
-ORDERLESS = ("ease", "spectral", "als", "nmf", "content_knn", "transitions", "popularity")
+IMPERSONAL = ("trending",)
+"""Models that tell everybody the same: of them nobody expects that they know a taste."""
+
+ORDERLESS = ("ease", "spectral", "als", "nmf", "content_knn", "transitions", "popularity", "trending")
 """Models that learn the same, rounding aside, in whatever order users are numbered; those that draw batches do not."""
 
 LASTING = ("ease", "spectral", "als", "next_item", "attention", "transitions")

@@ -152,22 +152,22 @@ def test_a_world_without_likes_is_learned_honestly(make: Made, deserted: World, 
     assert scorer.family != "collaborative" or not loaded.knows_user(deserted.everybody).any()
 
 
-def test_the_withheld_item_comes_first(make: Made, checkerboard: Checkerboard) -> None:
+def test_the_withheld_item_comes_first(make_personal: Made, checkerboard: Checkerboard) -> None:
     """Each user's one untouched item of their own colour is what they are recommended first."""
-    scorer = make().fit(checkerboard.data, seed=3)
+    scorer = make_personal().fit(checkerboard.data, seed=3)
     np.testing.assert_array_equal(first_unseen(scorer, checkerboard.everybody), checkerboard.withheld)
 
 
-def test_a_user_who_joined_later_is_served_from_their_history(make: Made, checkerboard: Checkerboard) -> None:
+def test_a_user_who_joined_later_is_served_from_their_history(make_personal: Made, checkerboard: Checkerboard) -> None:
     """Users the model was not trained on are recommended what is left of their colour."""
     everybody, happened = checkerboard.everybody, checkerboard.data.interactions
     earlier: TrainingData = replace(checkerboard.data, interactions=happened.where(happened.user >= 4))
-    np.testing.assert_array_equal(first_unseen(make().fit(earlier, seed=3), everybody)[:4], checkerboard.withheld[:4])
+    np.testing.assert_array_equal(first_unseen(make_personal().fit(earlier, seed=3), everybody)[:4], checkerboard.withheld[:4])
 
 
-def test_everybody_is_scored_by_their_taste(make: Made, two_tastes: World) -> None:
+def test_everybody_is_scored_by_their_taste(make_personal: Made, two_tastes: World) -> None:
     """Where tastes are mixed with chance, items of a user's own taste still score higher on the average."""
-    scores = make().fit(two_tastes.data, seed=3).score(two_tastes.everybody)
+    scores = make_personal().fit(two_tastes.data, seed=3).score(two_tastes.everybody)
     by_taste = np.stack([scores[:, two_tastes.item_group == taste].mean(axis=1) for taste in (0, 1)], axis=1)
     np.testing.assert_array_equal(by_taste.argmax(axis=1), two_tastes.user_group)
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 import sql
 from tasks.check import _needed, ascends, promises
 from tasks.policies.seen import SeenConfig
+from tasks.tables import TABLES
+from tasks.tables_page import SQL_TYPES
 
 WORLD = {
     "training.users": "select * from (values (1), (2)) as t (user_id)",
@@ -67,16 +69,30 @@ COLUMNS = {
 K = 2
 
 
+def _select(name: str, rows: str) -> str:
+    """Return rows as a select; columns of the contract that they do not tell are null."""
+    if rows.startswith("select"):
+        return rows
+    told = COLUMNS[name].split(", ")
+    untold = [column for column in TABLES[name].columns if column.name not in told] if name in TABLES else []
+    nulls = "".join(f", null::{SQL_TYPES[column.kind].split()[0]} as {column.name}" for column in untold)
+    return f"select *{nulls} from (values {rows}) as t ({COLUMNS[name]})"  # noqa: S608
+
+
 def broken_promises(folder, seen: SeenConfig | None = None, **changed: str) -> set[str]:
-    """Return the promises that tables with these rows break, given how long what was met stays out of lists."""
+    """Return the promises that tables with these rows break, given how long what was met stays out of lists.
+
+    Rows are values, or a select from the sound table, as in `recommendations="select * replace (1 as score) from recommendations"`.
+    """
     connection = duckdb.connect()
     for relation, rows in WORLD.items():
         connection.execute(f"create schema if not exists {relation.partition('.')[0]}")
         connection.execute(f"create table {relation} as {rows}")
     available = {"k": K, **(seen or SeenConfig()).parameters(KNOWN_UNTIL)}
-    for name, rows in (SOUND | changed).items():
+    for name, rows in SOUND.items():
         path = folder / f"{name}.parquet"
-        connection.execute(f"copy (select * from (values {rows}) as t ({COLUMNS[name]})) to '{path}' (format parquet)")  # noqa: S608
+        connection.execute(f"create table {name} as {_select(name, rows)}")
+        connection.execute(f"copy ({_select(name, changed.get(name, rows))}) to '{path}' (format parquet)")
         available[name] = str(path)
     found = set()
     for promise in promises():

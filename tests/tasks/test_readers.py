@@ -155,10 +155,17 @@ def test_ignored_columns_are_kept_but_unused(read):
     assert row["attributes"] == '{"session": "x"}'
 
 
+def test_columns_that_are_ignored_already_stay_in_the_line_to_paste(refusal):
+    """Pasted over the old one, the line must not bring back what was settled before."""
+    refused = refusal("day.csv", "user_id,item_id,till,price\n1,2,x,3\n", ignore={"interactions": ["till"]})
+    assert "[source.ignore] interactions = ['till', 'price']" in refused.next_step
+
+
 @pytest.mark.parametrize(
     ("content", "expected", "found", "hint"),
     [
         ("user_id,sku\n1,2\n", "the column item_id", "user_id, sku", "[source.columns.interactions] item_id"),
+        ("day,customer,sku\n1,2,3\n", "the columns user_id, item_id", "day, customer, sku", 'user_id = "customer"'),
         ("user_id,item_id,session\n1,2,x\n", "only the columns", "also session", "[source.ignore] interactions = ['session']"),
         ("user_id,item_id,user_id\n1,2,3\n", "each column once", "user_id more than once", "deliver again"),
         (",user_id,item_id\n0,1,2\n", "only the columns", "also (no name)", "[source.ignore]"),

@@ -84,10 +84,10 @@ def test_the_rule_that_rejects_most_is_named_with_what_to_do(judge, deliver, row
     assert hint in refused.value.next_step
 
 
-def test_a_refused_night_leaves_its_data_docs_in_staging_and_names_them(judge, deliver, workspace):
-    """The operator finds the proof of a refusal where the message says."""
+def test_a_refused_night_leaves_its_data_docs_and_names_where_the_report_puts_them(judge, deliver, workspace):
+    """The operator finds the proof of a refusal where the message says, once the report has moved it beside its page."""
     deliver("bad.csv", csv(day(when="2026-01-05T10:00:00")))
-    with pytest.raises(InputRefusedError, match=r"\.staging/night-2026-01-05/data_docs/index\.html"):
+    with pytest.raises(InputRefusedError, match=r"reports/run_date=2026-01-05/data_docs/index\.html"):
         judge()
     assert "<td>failed</td>" in (workspace.staging / "night-2026-01-05" / "data_docs" / "index.html").read_text()
 

@@ -68,6 +68,12 @@ def make(request: pytest.FixtureRequest) -> Made:
 
 
 @pytest.fixture(scope="session")
+def make_personal(make: Made) -> Made:
+    """Return the same: what is known of places and groups is personal."""
+    return make
+
+
+@pytest.fixture(scope="session")
 def newcomers() -> worlds.Newcomers:
     """Return the world of newcomers, in cities."""
     return with_places(worlds.newcomers())

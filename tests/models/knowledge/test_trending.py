@@ -1,8 +1,7 @@
-"""Claims about `models.knowledge.trending`: of the contract what holds for a model that tells everybody the same, and its own."""
+"""Claims about `models.knowledge.trending`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import log
 
 import numpy as np
@@ -10,38 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from models.knowledge.trending import Trending, TrendingConfig
-from models.scorer import Scorer
-from tests import worlds
-from tests.models.test_scorer_contract import (  # noqa: F401  collected here, with the fixtures below
-    test_a_history_of_unknown_items_is_no_history,
-    test_a_loaded_scorer_is_the_saved_one,
-    test_a_missing_file_is_named,
-    test_a_scorer_names_its_family_and_its_curves,
-    test_a_scorer_writes_arrays_and_configuration_only,
-    test_a_world_without_likes_is_learned_honestly,
-    test_an_artifact_of_another_model_is_refused,
-    test_an_empty_block_gets_no_scores,
-    test_an_item_that_nobody_likes_is_known_by_its_features_only,
-    test_nobody_knows_what_has_neither_past_nor_features,
-    test_scores_are_finite_and_of_one_shape,
-    test_scores_do_not_depend_on_block_mates,
-    test_two_fits_give_the_same_bytes,
-    test_what_is_not_liked_teaches_nothing,
-    test_what_is_unknown_scores_zero,
-)
 from tests.worlds import interactions, strangers, training_data
-
-
-@pytest.fixture(scope="session")
-def make() -> Callable[[], Scorer]:
-    """Return the maker of the one scorer that is held to the contract here."""
-    return Trending
-
-
-@pytest.fixture(scope="session")
-def fitted(newcomers: worlds.Newcomers) -> Scorer:
-    """Return the scorer fitted to the world with newcomers; tests must not change it."""
-    return Trending().fit(newcomers.data, seed=3)
 
 
 def trend(age_days: list[float], item: list[int], config: TrendingConfig) -> np.ndarray:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from flows.settings import load_settings
 from tasks.policies.config import PoliciesConfig
+from tasks.policies.findings import _attributes
 from tasks.refusals import UsageError
 
 EVERYTHING = """
@@ -102,7 +105,7 @@ def test_a_setting_that_says_nothing_sensible_is_refused_by_its_key(workspace, t
     workspace.settings_file.write_text(f"[policies]\n{text}\n")
     with pytest.raises(UsageError) as refused:
         load_settings(workspace.root)
-    assert refused.value.where.startswith(f"setting {key}")
+    assert re.search(rf"nightly\.toml, line [12], setting {re.escape(key)}", refused.value.where)
     assert expected in refused.value.expected
     assert refused.value.found
     assert "nightly.toml" in refused.value.next_step
@@ -137,3 +140,12 @@ def test_one_policy_can_be_taken_away(workspace):
     for rule in ("caps.nobody", "caps", "blocks.nobody", "nobody"):
         with pytest.raises(KeyError):
             config.without(rule)
+
+
+def test_whatever_attribute_is_named_its_rule_can_be_told(workspace):
+    """What a rule asks of deliveries is refused with the rule's name where nobody delivers it; none is forgotten there."""
+    workspace.settings_file.write_text(EVERYTHING)
+    config = load_settings(workspace.root).policies
+    told = {pair for _, pairs in _attributes(config) for pair in pairs}
+    named = config.named()
+    assert {("items", name) for name in named.items} | {("users", name) for name in named.users} <= told
