@@ -356,7 +356,7 @@ def test_a_sudden_change_of_the_lists_is_warned_of_and_a_larger_one_refused():
 def test_lists_that_share_nothing_with_yesterdays_are_not_served(second_night, monkeypatch):
     """A fault between the judged models and the staged lists, here scores turned upside down, meets the overlap of the lists themselves."""
     turned = []
-    said = Panel.said
+    said = Panel._said
 
     def upside_down(self, *arguments):
         turned.append(1)
@@ -366,7 +366,7 @@ def test_lists_that_share_nothing_with_yesterdays_are_not_served(second_night, m
 
     def at_score(night, *inputs):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Panel, "said", upside_down)
+            patch.setattr(Panel, "_said", upside_down)
             return score(night, *inputs)
 
     from flows import nightly
