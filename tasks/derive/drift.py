@@ -65,10 +65,9 @@ def _measured(night: Night, warehouse: Warehouse) -> Iterator[tuple[Subject, flo
         yield ("new_item_share", ""), counts["of_new_items"] / events
     if counts["n_values"]:
         yield ("mean_value", ""), float(counts["value_total"]) / counts["n_values"]
-    new = [row for row in warehouse.table("staging.volumes").to_pylist() if row["is_new"]]
-    n_rejected = sum(row["rejected"] for row in new)
-    if n_rows := n_rejected + sum(row["accepted"] + row["duplicates"] for row in new):
-        yield ("reject_share", ""), n_rejected / n_rows
+    delivered = warehouse.rows("derive.day_refusals", tonight=night.run_date)[0]
+    if n_rows := delivered["rejected"] + delivered["kept"]:
+        yield ("reject_share", ""), delivered["rejected"] / n_rows
     for row in warehouse.rows("derive.scores", recommendations=str(night.staged_table("recommendations"))):
         for name in SCORES:
             if row[name] is not None:

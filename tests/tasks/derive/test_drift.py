@@ -32,8 +32,10 @@ def drift(world):
 
 def delivered(world, accepted: int, rejected: int, duplicates: int):
     """Say what became of the rows of tonight's delivery; there was one before it."""
-    columns = "is_new, accepted, rejected, duplicates, waiting"
-    world.know("staging.volumes", columns, "(false, 0, 90, 0, 0)", f"(true, {accepted}, {rejected}, {duplicates}, 5)")
+    columns = "delivery, accepted, rejected, duplicates, waiting"
+    world.know("staging.volumes", columns, "('before', 0, 90, 0, 0)", f"('tonight', {accepted}, {rejected}, {duplicates}, 5)")
+    nights = "('before', date '2026-01-04')", f"('tonight', date '{world.night.run_date}')"
+    world.know("staging.nights", "delivery, first_night", *nights)
 
 
 def values(rows, *measures: str):
