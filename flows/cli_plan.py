@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from flows.cli_app import LOOK, MEND, RUNNING, Flag, Json, RunDate, Workspace, app, settings_of
+from flows.cli_app import LOOK, MEND, Flag, Json, RunDate, Workspace, app, settings_of
+from flows.cli_nights import IfNew, OnBadFile, Replace
 
 if TYPE_CHECKING:
     from flows.attempt import Options
@@ -17,12 +18,6 @@ plan = App(name="plan", group=LOOK, help="Say what a verb that writes would do a
 app.command(plan)
 imports = App(name="import", help="Preview the import of a published dataset.")
 plan.command(imports)
-
-Replace = Annotated[bool, Flag, Parameter(help="As for the verb: replace the tables of a date that would change.", group=RUNNING)]
-IfNew = Annotated[bool, Flag, Parameter(help="As for the verb: end `skipped` when nothing new was delivered.", group=RUNNING)]
-OnBadFile = Annotated[
-    Literal["stop", "set_aside"] | None, Parameter(help="As for the verb: what becomes of unreadable files.", group=RUNNING)
-]
 
 
 @plan.default
