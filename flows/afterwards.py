@@ -14,6 +14,7 @@ from flows.clock import now
 from flows.settings import Settings
 from tasks.diff import by_path
 from tasks.inspection import command
+from tasks.moments import written
 from tasks.night import Night
 from tasks.storage import append_line, canonical_json
 
@@ -35,7 +36,7 @@ def afterwards(night: Night, ending: Ending, settings: Settings) -> None:
         except Exception as error:  # noqa: BLE001 - whatever goes wrong here must not undo a publication
             fault = f"{error}" or type(error).__name__
             log.warning("%s: not done; the night of %s stands as it is: %s. Then: %s", name, night.run_date, fault, next_step)
-        entry = {"at": now().isoformat(timespec="seconds") + "Z", "what": name, "run_id": night.run_id, "run_date": str(night.run_date)}
+        entry = {"at": written(now()), "what": name, "run_id": night.run_id, "run_date": str(night.run_date)}
         try:
             append_line(night.workspace.history / "afterwards.jsonl", canonical_json(entry | {"done": not fault, "fault": fault}))
         except OSError as error:

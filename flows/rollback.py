@@ -12,6 +12,7 @@ from flows.console import say
 from tasks.inspection import command
 from tasks.intact import faults_of
 from tasks.lock import locked
+from tasks.moments import written
 from tasks.pointer import point
 from tasks.recovery import recover
 from tasks.refusals import StorageError, UsageError
@@ -43,7 +44,7 @@ def serve_again(root: Path, to: date, at: datetime) -> RolledBack:
     with locked(workspace, f"rollback to {to}", at), named_faults(workspace):
         recover(workspace, at)
         before, night = workspace.current(), destination(workspace, to)
-        point(workspace, night, at=at.isoformat(timespec="seconds") + "Z")
+        point(workspace, night, at=written(at))
     return RolledBack(serving=str(to), run_id=night["run_id"], before=before["run_date"] if before else None)
 
 

@@ -22,6 +22,7 @@ from tasks.experiment import ExperimentConfig
 from tasks.ingest import ingest
 from tasks.lock import locked
 from tasks.memory import offered
+from tasks.moments import moment
 from tasks.night import Night, plain
 from tasks.policies.config import PoliciesConfig
 from tasks.policies.declare import declare
@@ -122,7 +123,7 @@ def _started_at(served: ServedNight) -> datetime:
     """Return when the published night began, as far as is known: what lay in the future then still does."""
     attempts = [entry for entry in served.workspace.attempts() if entry.get("run_id") == served.run_id and entry["ending"] == "published"]
     told = attempts[-1]["started_at"] if attempts else served.manifest["published_at"]
-    return datetime.fromisoformat(str(told).removesuffix("Z"))
+    return moment(str(told))
 
 
 def _scored(night: Night, settings: Settings, model_version: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from flows.keeping import load_keeping
 from tasks.calendar import LETTERS, Word, built_on_older_input, nights, stretches
 from tasks.inspection import command
 from tasks.lock import at_work
+from tasks.moments import moment
 from tasks.pointer import pointer_moves
 from tasks.refusals import StorageError
 from tasks.workspace import SOURCES, Workspace, read_json
@@ -70,7 +71,7 @@ def _gathered(workspace: Workspace, at: datetime) -> dict[str, Any]:
 
 def _hours_since(current: dict[str, Any], at: datetime) -> float | None:
     try:
-        return round((at - datetime.fromisoformat(str(current["published_at"]).removesuffix("Z"))).total_seconds() / 3600, 1)
+        return round((at - moment(str(current["published_at"]))).total_seconds() / 3600, 1)
     except ValueError:
         return None
 

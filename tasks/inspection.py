@@ -59,13 +59,18 @@ def unreadable_manifests(workspace: Workspace) -> list[Path]:
     return [path for path in sorted(workspace.manifests.glob("[!.]*.json")) if workspace.manifest(path.stem) is None]
 
 
+def dates_of_runs(workspace: Workspace) -> dict[str, str]:
+    """Return the date of each run that was attempted, as the record tells: what a damaged manifest no longer says."""
+    return {str(attempt.get("run_id")): str(attempt.get("run_date")) for attempt in workspace.attempts()}
+
+
 def _small_files(workspace: Workspace) -> Iterator[Examination]:
     published = workspace.published()
     if workspace.pointer.exists() or published:
         last = published[-1]["run_date"] if published else "DATE"
         rollback = f"{_nightly(workspace, 'rollback')} --to {last}; any run mends it too"
         yield Examination("current.json", _size(workspace.pointer), lambda: _pointer_fault(workspace), rollback)
-    dates = {str(attempt.get("run_id")): str(attempt.get("run_date")) for attempt in workspace.attempts()}
+    dates = dates_of_runs(workspace)
     for path in unreadable_manifests(workspace):
         fault = Fault(workspace.relative(path), "a manifest that can be read", "a damaged one")
         again = f"restore it from a backup, or remove it and type: {_nightly(workspace, 'run')} --run-date {dates.get(path.stem, 'DATE')}"

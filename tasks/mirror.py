@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from tasks.diff import by_path
 from tasks.mirror_config import MlflowConfig
+from tasks.moments import moment
 from tasks.refusals import StorageError, UsageError
 from tasks.served_night import ServedNight
 from tasks.tables import EVERYBODY
@@ -90,7 +91,7 @@ def _published(night: ServedNight) -> NightTold:
     manifest, folder = night.manifest, night.workspace.report(night.run_date)
     tags = {name: str(manifest[name]) for name in ("model_version", "verdict", "data_through") if manifest.get(name)}
     files = (folder / "index.html", night.workspace.manifest_file(night.run_id))
-    at = datetime.fromisoformat(manifest["published_at"].removesuffix("Z"))
+    at = moment(manifest["published_at"])
     settings = dict(by_path(night.settings))
     return NightTold(night.run_id, night.run_date, "published", at, tags, settings, dict(_figures(night)), files)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from tasks.intact import faults_of
+from tasks.moments import moment
 from tasks.storage import append_line, canonical_json, copy_file, file_hash, write_json
 from tasks.workspace import Workspace, read_json
 
@@ -66,7 +67,7 @@ def pointer_moves(workspace: Workspace) -> list[Move]:
     for line in workspace.pointer_log.read_text(errors="replace").splitlines():
         try:
             move = json.loads(line)
-            moves.append(Move(datetime.fromisoformat(move["at"].removesuffix("Z")), str(move["run_id"]), str(move["run_date"])))
+            moves.append(Move(moment(move["at"]), str(move["run_id"]), str(move["run_date"])))
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
     return moves

@@ -19,6 +19,7 @@ from tasks.check import Checked
 from tasks.evaluate import Evaluated
 from tasks.gate import Gated
 from tasks.model_set import set_fault
+from tasks.moments import written
 from tasks.night import Night, Receipt, peak_bytes
 from tasks.prepare import Prepared
 from tasks.publication import Publication, carry_out, note
@@ -72,7 +73,7 @@ def publish(
         "inputs_id": night.inputs_id,
         "champion": night.champion,
         "run_date": str(night.run_date),
-        "published_at": (night.started_at + night.elapsed).isoformat(timespec="seconds") + "Z",
+        "published_at": written(night.started_at + night.elapsed),
         "data_through": prepared.data_through,
         "model_version": refitted.model_version,
         "verdict": reason,
@@ -127,7 +128,7 @@ def attempt_entry(night: Night, ending: str, exit_code: int, reason: str, gated:
         "attempt_id": night.attempt_id,
         "run_id": night.run_id,
         "run_date": str(night.run_date),
-        "started_at": night.started_at.isoformat(timespec="microseconds") + "Z",
+        "started_at": written(night.started_at, "microseconds"),
         "seconds": round(night.elapsed.total_seconds(), 3),
         "peak_bytes": peak_bytes(),
         "ending": ending,

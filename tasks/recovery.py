@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.intact import faults_of
+from tasks.moments import written
 from tasks.pointer import latest_follows, point, pointer_moves
 from tasks.publication import Publication, can_be_carried_out, carry_out, close, conclude, is_served, noted, take_back
 from tasks.storage import PARTIAL, append_line, canonical_json, remove
@@ -22,7 +23,7 @@ def recover(workspace: Workspace, at: datetime) -> list[Publication]:
     A publication whose staged files are lost is taken back, unless it is served already. `at` is the time the pointer's log gives.
     Needs the workspace's lock.
     """
-    finished, moment = [], at.isoformat(timespec="seconds") + "Z"
+    finished, moment = [], written(at)
     _mend_pointer(workspace, moment)  # first: the publication of an old date must not become what is served for want of a pointer
     for staging in sorted(path for path in workspace.staging.glob("*") if path.is_dir()):
         publication = noted(staging)

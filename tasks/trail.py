@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from tasks.moments import moment
 from tasks.night import Night
 from tasks.pointer import Move, pointer_moves
 
@@ -43,5 +43,5 @@ def withdrawn(manifest: dict[str, Any], moves: Sequence[Move]) -> bool:
     back = [place for place, (before, after) in enumerate(pairwise(moves), 1) if after.run_date < day <= before.run_date]
     if not back:
         return False
-    published = datetime.fromisoformat(manifest["published_at"].removesuffix("Z"))
+    published = moment(manifest["published_at"])
     return published <= moves[back[-1]].at and all(move.run_date != day for move in moves[back[-1] :])

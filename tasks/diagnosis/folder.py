@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tasks.diagnosis.finding import Finding, Scene, some
+from tasks.moments import moment
 from tasks.orphans import orphans
 from tasks.publication import NOTE
 from tasks.workspace import SOURCES, Workspace, read_json
@@ -88,7 +89,7 @@ def lock(scene: Scene) -> Iterator[Finding]:
         return
     who = read_json(scene.workspace.root / ".lock.json") or {}
     began = _began(who.get("pid"))
-    since = datetime.fromisoformat(str(who["since"]).removesuffix("Z"))
+    since = moment(str(who["since"]))
     hours = (scene.now - since).total_seconds() / 3600
     here = who.get("host") == os.uname().nodename
     if here and began is not None and (began - since).total_seconds() > 60:

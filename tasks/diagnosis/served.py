@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks.calendar import nights, stretches
 from tasks.diagnosis.finding import SHOWN, Finding, Scene, some
-from tasks.inspection import UNPIN, reference_fault, unreadable_manifests
+from tasks.inspection import UNPIN, dates_of_runs, reference_fault, unreadable_manifests
 from tasks.workspace import read_json
 
 AHEAD_DAYS = 1
@@ -51,9 +51,8 @@ def _lost_pointer(scene: Scene) -> Iterator[Finding]:
 def _remake(scene: Scene, run_id: str) -> str:
     """Return what makes the night again whose manifest is damaged."""
     at = scene.workspace
-    dates = {str(attempt.get("run_id")): str(attempt.get("run_date")) for attempt in at.attempts()}
     pointed = read_json(at.pointer) or {}
-    day = dates.get(run_id) or (str(pointed.get("run_date")) if pointed.get("run_id") == run_id else "DATE")
+    day = dates_of_runs(at).get(run_id) or (str(pointed.get("run_date")) if pointed.get("run_id") == run_id else "DATE")
     file = shlex.quote(str(at.manifest_file(run_id)))
     return f"rm {file} && {scene.command('run', '--run-date', day)}; or restore it from a backup"
 
